@@ -1,0 +1,20 @@
+import type { Readable } from 'node:stream';
+
+export type BlobInfo = { readonly key: string; readonly bytes: number; readonly sha256: string; readonly sha1: string };
+
+/**
+ * Large immutable values by key (`packages/<guid>`, `droplets/<guid>`, `resources/<sha1>`, …; segments of
+ * `[A-Za-z0-9._-]`). A blob is complete and durable once `put` resolves; before that it does not exist.
+ */
+export interface BlobStore {
+  /** Stores a stream; replaces a blob of that key. Nothing is left of a stream that fails. */
+  put(key: string, content: Readable): Promise<BlobInfo>;
+  /** Undefined when there is none. */
+  stat(key: string): Promise<BlobInfo | undefined>;
+  /** Undefined when there is none. A range is in bytes, `end` inclusive. */
+  get(key: string, range?: { start: number; end?: number }): Promise<Readable | undefined>;
+  /** Succeeds when there is none. */
+  delete(key: string): Promise<void>;
+  /** Keys that begin with a prefix, in no particular order. */
+  list(prefix: string): AsyncIterable<string>;
+}

@@ -1,0 +1,21 @@
+import type { Log } from '../platform/log.ts';
+
+/** Runs a subscription's handler for each message: at once, or one after another; a throw is logged and not fatal to the listener. */
+export function dispatcher<A extends unknown[]>(
+  subject: string,
+  handler: (...args: A) => unknown,
+  options: { serial: boolean; log: Log },
+): (...args: A) => void {
+  const run = async (...args: A) => {
+    try {
+      await handler(...args);
+    } catch (error) {
+      options.log.error('failed-handler', { subject, error });
+    }
+  };
+  if (!options.serial) return (...args) => void run(...args);
+  let tail: Promise<void> = Promise.resolve();
+  return (...args) => {
+    tail = tail.then(() => run(...args));
+  };
+}

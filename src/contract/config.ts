@@ -1,0 +1,173 @@
+import type { Static } from 'typebox';
+import Type from 'typebox';
+
+const seconds = (value: number, description: string) =>
+  Type.Integer({ default: value, minimum: 1, maximum: 31_536_000, description: `${description} (s)` });
+const ms = (value: number, description: string) =>
+  Type.Integer({ default: value, minimum: 1, maximum: 86_400_000, description: `${description} (ms)` });
+const mb = (value: number, description: string) =>
+  Type.Integer({ default: value, minimum: 0, description: `${description} (MB)` });
+const port = (value: number, description: string) =>
+  Type.Integer({ default: value, minimum: 1, maximum: 65535, description });
+
+/**
+ * The cluster configuration: every time, size and limit with its default. One section per component.
+ * Kept in the control database, served by the primary, copied to every node's `cluster.json`.
+ * docs/operations/configuration.md is generated from this table.
+ */
+export const ClusterConfig = Type.Object({
+  cluster: Type.Object(
+    {
+      domain: Type.String({ default: 'stackato.localhost', description: 'Domain of the platform and of its apps' }),
+      name: Type.String({ default: 'stackato', description: 'Name shown by `info`' }),
+    },
+    { default: {} },
+  ),
+  controller: Type.Object(
+    {
+      port: port(8022, 'API port, behind the routers'),
+      defaultMemoryMb: mb(1024, 'Memory of a process when none is asked for'),
+      defaultDiskMb: mb(1024, 'Disk of a process when none is asked for'),
+      maxDiskMb: mb(10240, 'Largest disk a process may ask for'),
+      maxUploadMb: mb(1536, 'Largest package'),
+      maxUnpackedMb: mb(4096, 'Largest package once unpacked'),
+      maxPackageEntries: Type.Integer({ default: 200_000, description: 'Most files in a package' }),
+      dropletsKept: Type.Integer({ default: 5, minimum: 1, description: 'Droplets kept per app' }),
+      findDropletTimeoutMs: ms(1000, 'Longest wait for DEAs that answer `dea.find.droplet`'),
+      advertisementTimeoutS: seconds(10, 'A DEA or stager silent for longer is not used'),
+      jobsKeptS: seconds(172_800, 'How long finished jobs can be read'),
+      stackDefault: Type.String({ default: 'stackato', description: 'Stack of an app that names none' }),
+    },
+    { default: {} },
+  ),
+  aok: Type.Object(
+    {
+      port: port(8023, 'Login server port, behind the routers'),
+      accessTokenS: seconds(1200, 'Life of an access token'),
+      refreshTokenS: seconds(2_592_000, 'Life of a refresh token'),
+      lockoutFailures: Type.Integer({
+        default: 10,
+        minimum: 1,
+        description: 'Failed logins before an account is locked',
+      }),
+      lockoutS: seconds(300, 'How long a locked account stays locked'),
+      passwordMinLength: Type.Integer({ default: 8, minimum: 1, description: 'Shortest password accepted' }),
+    },
+    { default: {} },
+  ),
+  staging: Type.Object(
+    {
+      memoryMb: mb(1024, 'Least memory of a staging container; more when the app has more'),
+      diskMb: mb(4096, 'Disk of a staging container'),
+      timeoutS: seconds(900, 'Staging limit'),
+      environment: Type.Record(Type.String(), Type.String(), {
+        default: {},
+        description: 'Variables every staging gets: proxies, registry settings',
+      }),
+      caFile: Type.String({
+        default: '',
+        description: 'PEM file on the stager with certificates that staging and apps trust besides the public ones',
+      }),
+      npmRegistry: Type.String({ default: '', description: 'npm registry used in staging; empty = the public one' }),
+      pipIndex: Type.String({ default: '', description: 'Python package index used in staging' }),
+      gemSource: Type.String({ default: '', description: 'Ruby gem source used in staging' }),
+      goProxy: Type.String({ default: '', description: 'Go module proxy used in staging' }),
+      mavenMirror: Type.String({ default: '', description: 'Maven repository mirror used in staging' }),
+      composerRepository: Type.String({ default: '', description: 'Composer repository used in staging' }),
+    },
+    { default: {} },
+  ),
+  stager: Type.Object(
+    {
+      memoryMb: mb(0, 'Memory this stager may give to staging; 0 = half of the machine'),
+      advertiseS: seconds(5, 'Advertisement interval'),
+      maxTasks: Type.Integer({ default: 4, minimum: 1, description: 'Stagings at one time' }),
+    },
+    { default: {} },
+  ),
+  dea: Type.Object(
+    {
+      memoryMb: mb(0, 'Memory this DEA offers; 0 = three quarters of the machine'),
+      memoryOvercommit: Type.Number({ default: 1, minimum: 0.1, description: 'Factor on the memory offered' }),
+      diskMb: mb(0, 'Disk this DEA offers; 0 = what the fence store has'),
+      heartbeatMs: ms(2000, 'Heartbeat interval'),
+      advertiseS: seconds(5, 'Advertisement interval; also sent on each change'),
+      registerS: seconds(20, 'Route registration interval, unless the routers ask for another'),
+      stopGraceMs: ms(10_000, 'From SIGTERM to SIGKILL'),
+      unrouteDrainMs: ms(200, 'From leaving the routers until SIGTERM'),
+      crashKeptS: seconds(3600, 'How long a crashed container is kept'),
+      crashDiskMb: mb(2048, 'Disk budget of kept crashed containers'),
+      pidsLimit: Type.Integer({ default: 512, minimum: 16, description: 'Processes and threads per instance' }),
+      preallocated: Type.Integer({ default: 2, minimum: 0, description: 'Containers created ahead' }),
+      logLinesPerS: Type.Integer({
+        default: 2000,
+        description: 'Lines a second per instance before lines are dropped, which is said',
+      }),
+      hostPortFirst: port(40_001, 'First host port for instances'),
+      hostPortLast: port(59_999, 'Last host port for instances'),
+    },
+    { default: {} },
+  ),
+  fence: Type.Object(
+    {
+      storeMb: mb(0, 'Size of the loop file of the fence store; 0 = 60 % of the free space, at most 100 GB'),
+      network: Type.String({ default: '10.250.0.0/16', description: 'Addresses of containers on each node' }),
+      deniedDestinations: Type.Array(Type.String(), {
+        default: ['169.254.0.0/16'],
+        description: 'Never reachable from containers, besides the node itself and the container network',
+      }),
+      runtime: Type.String({ default: 'runc', description: 'OCI runtime' }),
+    },
+    { default: {} },
+  ),
+  router: Type.Object(
+    {
+      httpPort: port(80, 'HTTP'),
+      httpsPort: port(443, 'HTTPS'),
+      registerS: seconds(20, 'Interval asked of registrants'),
+      pruneS: seconds(120, 'An endpoint silent for longer is removed'),
+      startDelayMs: ms(1500, 'From `router.start` until traffic is accepted, at most; ends when registrations settle'),
+      backends: Type.Integer({
+        default: 0,
+        minimum: 0,
+        description: 'Blank backends ready for routes; 0 = grows by itself',
+      }),
+      requestTimeoutS: seconds(900, 'Longest wait for an answer from an app'),
+      tunnelTimeoutS: seconds(3600, 'Longest silence in a WebSocket'),
+      minTlsVersion: Type.String({ default: 'TLSv1.2', description: 'Lowest TLS version' }),
+      threads: Type.Integer({ default: 2, minimum: 1, description: 'HAProxy threads' }),
+    },
+    { default: {} },
+  ),
+  health: Type.Object(
+    {
+      analysisMs: ms(1000, 'Interval of the analysis'),
+      desiredRefreshMs: ms(5000, 'Interval of the refresh of desired state'),
+      heartbeatLostMs: ms(8000, 'A DEA silent for longer is lost'),
+      freeCrashes: Type.Integer({ default: 3, minimum: 0, description: 'Crashes restarted at once' }),
+      crashDelayFirstMs: ms(30_000, 'Delay of the first restart after those'),
+      crashDelayMaxMs: ms(960_000, 'Longest restart delay'),
+      crashCountResetS: seconds(300, 'Uptime after which crashes are forgotten'),
+      startGraceMs: ms(10_000, 'A requested start is not repeated before'),
+      startsPerTick: Type.Integer({ default: 100, minimum: 1, description: 'Starts requested per analysis' }),
+    },
+    { default: {} },
+  ),
+  logyard: Type.Object(
+    {
+      port: port(8024, 'Log cache port, behind the routers'),
+      linesKept: Type.Integer({ default: 1000, minimum: 10, description: 'Recent lines kept per app' }),
+      lineBytes: Type.Integer({ default: 65_536, minimum: 256, description: 'Longest line' }),
+      flushMs: ms(500, 'Interval at which recent lines are written to disk'),
+    },
+    { default: {} },
+  ),
+  primary: Type.Object(
+    { port: port(8025, 'Status port of the primary'), supervisorPort: port(9001, 'supervisord XML-RPC') },
+    { default: {} },
+  ),
+  bus: Type.Object({ port: port(4222, 'NATS') }, { default: {} }),
+});
+
+/** The cluster configuration, complete. */
+export type ClusterConfig = Static<typeof ClusterConfig>;

@@ -1,0 +1,26 @@
+import Type from 'typebox';
+
+/** What one supervised process is doing. */
+export const ProcessStatus = Type.Object({
+  name: Type.String(),
+  state: Type.String({ description: 'STOPPED, STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL' }),
+  pid: Type.Integer({ description: '0 when not running' }),
+  uptime_s: Type.Integer(),
+  ready: Type.Boolean({ description: 'answers its readiness check' }),
+  description: Type.String(),
+});
+
+/** `stackato.node.status`: sent by each node's base role, and as the answer to `stackato.node.find`. Ours. */
+export const NodeStatus = Type.Object({
+  node: Type.String({ description: 'node id' }),
+  address: Type.String(),
+  version: Type.String(),
+  roles: Type.Array(Type.String()),
+  processes: Type.Array(ProcessStatus),
+});
+
+/** `stackato.config.changed`: read the cluster configuration again. Ours. */
+export const ConfigChanged = Type.Object({ revision: Type.Integer() });
+
+/** Reply to `stackato.config.get`. Ours. */
+export const ConfigSnapshot = Type.Object({ revision: Type.Integer(), config: Type.Unknown() });

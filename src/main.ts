@@ -1,0 +1,29 @@
+import type { Role } from './roles/role.ts';
+
+/** Processes that are roles; each is loaded only when it is the one to run. */
+const roles: Readonly<Record<string, () => Promise<Role>>> = {
+  aok: async () => (await import('./roles/aok.ts')).aok,
+  base: async () => (await import('./roles/base.ts')).base,
+  controller: async () => (await import('./roles/controller.ts')).controller,
+  dea: async () => (await import('./roles/dea.ts')).dea,
+  health_manager: async () => (await import('./roles/health-manager.ts')).healthManager,
+  logyard: async () => (await import('./roles/logyard.ts')).logyard,
+  primary: async () => (await import('./roles/primary.ts')).primary,
+  router: async () => (await import('./roles/router.ts')).router,
+  stager: async () => (await import('./roles/stager.ts')).stager,
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+const stop = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR2'] as const) process.on(signal, () => stop.abort(signal));
+
+if (name === 'kato') {
+  const { kato } = await import('./kato/main.ts');
+  process.exitCode = await kato(args, stop.signal);
+} else if (name === 'stackato') {
+  const { stackato } = await import('./stackato/main.ts');
+  process.exitCode = await stackato(args, stop.signal);
+} else {
+  const { runProcess } = await import('./roles/process.ts');
+  process.exitCode = await runProcess(name, roles, stop.signal);
+}

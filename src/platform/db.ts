@@ -1,0 +1,59 @@
+import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
+import pg from 'pg';
+
+// int8 columns hold counts and byte sizes below 2^53; the wire wants numbers.
+pg.types.setTypeParser(pg.types.builtins.INT8, (text) => Number(text));
+
+/** A database handle for reads. */
+export type Db<S> = Kysely<S>;
+/** An open transaction; writes that belong together ask for one. */
+export type Tx<S> = Transaction<S>;
+
+/** Opens a pool on a PostgreSQL URL. `schema` becomes the search path of every connection. */
+export function openDatabase<S>(url: string, options: { schema: string; max?: number }): Db<S> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.max ?? 8,
+    idleTimeoutMillis: 30_000,
+    connectionTimeoutMillis: 10_000,
+    options: `-c search_path=${options.schema}`,
+  });
+  // A lost idle connection is replaced by the pool; without a listener it would end the process.
+  pool.on('error', () => {});
+  return new Kysely<S>({ dialect: new PostgresDialect({ pool }) });
+}
+
+/** One step of a schema's history. `name` orders them and never changes once landed. */
+export type Migration = { readonly name: string; readonly up: (tx: Tx<unknown>) => Promise<void> };
+
+/**
+ * Brings a schema up to date, one transaction per migration; several processes may call it at once.
+ *
+ * @throws when the database knows a later migration than this code (an older version must not write)
+ */
+export async function migrate(db: Db<unknown>, schema: string, migrations: readonly Migration[]): Promise<void> {
+  await db.connection().execute(async (connection) => {
+    await sql`select pg_advisory_lock(hashtext(${`migrate ${schema}`}))`.execute(connection);
+    try {
+      await sql`create schema if not exists ${sql.id(schema)}`.execute(connection);
+      await sql`create table if not exists ${sql.id(schema, 'migrations')}
+        (name text primary key, applied_at timestamptz not null default now())`.execute(connection);
+      const rows = await sql<{ name: string }>`select name from ${sql.id(schema, 'migrations')}`.execute(connection);
+      const applied = new Set(rows.rows.map((row) => row.name));
+      const unknown = [...applied].filter((name) => !migrations.some((m) => m.name === name));
+      if (unknown.length > 0) {
+        throw new Error(`the database's ${schema} schema is newer than this version (${unknown.join(', ')})`);
+      }
+      for (const migration of migrations) {
+        if (applied.has(migration.name)) continue;
+        await connection.transaction().execute(async (tx) => {
+          await sql`set local search_path to ${sql.id(schema)}`.execute(tx);
+          await migration.up(tx);
+          await sql`insert into ${sql.id(schema, 'migrations')} (name) values (${migration.name})`.execute(tx);
+        });
+      }
+    } finally {
+      await sql`select pg_advisory_unlock(hashtext(${`migrate ${schema}`}))`.execute(connection);
+    }
+  });
+}

@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Root of the source tree this process runs from. */
+export const sourceRoot = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Where everything of one node lives, below its state folder. */
+export type Paths = ReturnType<typeof pathsOf>;
+
+/** The layout of a node's state folder. */
+export function pathsOf(state: string) {
+  const at = (...parts: string[]) => join(state, ...parts);
+  return {
+    state,
+    nodeFile: at('node.json'),
+    clusterFile: at('cluster.json'),
+    credentials: (process: string) => at('credentials', `${process}.json`),
+    tls: at('tls'),
+    caCertificate: at('tls', 'ca.pem'),
+    caKey: at('tls', 'ca.key'),
+    run: at('run'),
+    log: at('log'),
+    setup: at('setup'),
+    supervisor: at('supervisor'),
+    nats: at('nats'),
+    postgresql: at('postgresql'),
+    blobs: at('blobs'),
+    fence: at('fence'),
+    router: at('router'),
+    logyard: at('logyard'),
+    dea: at('dea'),
+    stager: at('stager'),
+    console: at('console'),
+  } as const;
+}

@@ -1,0 +1,51 @@
+/** State of a supervised process, in supervisord's words. */
+export type SupervisedState =
+  | 'STOPPED'
+  | 'STARTING'
+  | 'RUNNING'
+  | 'BACKOFF'
+  | 'STOPPING'
+  | 'EXITED'
+  | 'FATAL'
+  | 'UNKNOWN';
+
+export type SupervisedProcess = {
+  readonly name: string;
+  readonly state: SupervisedState;
+  /** 0 when not running. */
+  readonly pid: number;
+  /** Epoch s; 0 when never started. */
+  readonly startedAtS: number;
+  readonly description: string;
+  readonly logFile: string;
+};
+
+/** How one process is run. */
+export type Program = {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly user?: string;
+  readonly directory?: string;
+  /** Lower starts earlier and stops later. */
+  readonly priority: number;
+  /** SIGTERM to SIGKILL, s. */
+  readonly stopWaitS: number;
+  readonly stopSignal?: 'TERM' | 'INT' | 'QUIT' | 'USR1';
+};
+
+/** Starts, watches and restarts the processes of one node. */
+export interface Supervisor {
+  isRunning(): Promise<boolean>;
+  /** Starts the supervisor itself when it is not running; its programs wait to be started. */
+  ensureRunning(): Promise<void>;
+  /** Makes these the programs: changed ones are restarted, missing ones stopped and forgotten, new ones wait to be started. */
+  configure(programs: readonly Program[]): Promise<void>;
+  list(): Promise<SupervisedProcess[]>;
+  /** Starts and returns when it runs; does nothing when it does. */
+  start(name: string): Promise<void>;
+  /** Stops and returns when it has ended; does nothing when it had. */
+  stop(name: string): Promise<void>;
+  /** Stops every program and the supervisor. */
+  shutdown(): Promise<void>;
+}

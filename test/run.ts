@@ -1,0 +1,62 @@
+import { globSync } from 'node:fs';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+/**
+ * Runs the tests: `npm test` all tiers in order, `npm test -- unit simulation` only those named,
+ * `npm test -- path/to/x.test.ts` only those files. The last line is `N passed, N failed[, N skipped]`.
+ */
+const tiers: Readonly<Record<string, { readonly files: readonly string[]; readonly concurrency: number | boolean }>> = {
+  unit: { files: ['test/*.test.ts', 'src/**/*.test.ts'], concurrency: 2 },
+  simulation: { files: ['test/simulation/**/*.test.ts'], concurrency: 2 },
+  acceptance: { files: ['test/acceptance/**/*.test.ts', 'test/lab/**/*.test.ts'], concurrency: 1 },
+};
+
+const wanted = process.argv.slice(2);
+const paths = wanted.filter((name) => name.includes('.test.ts'));
+const names = wanted.filter((name) => !paths.includes(name));
+const unknown = names.filter((name) => !(name in tiers));
+if (unknown.length > 0) {
+  process.stderr.write(`no test tier called ${unknown.join(', ')}; one of ${Object.keys(tiers).join(', ')}\n`);
+  process.exit(2);
+}
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const failures: string[] = [];
+
+async function runFiles(files: readonly string[], concurrency: number | boolean): Promise<void> {
+  if (files.length === 0) return;
+  const stream = run({ files: [...files], concurrency, isolation: 'process' });
+  stream.on('test:pass', (event) => {
+    if (event.details.type === 'suite') return;
+    if (event.skip !== undefined) {
+      counts.skipped += 1;
+      process.stdout.write(`skipped: ${event.name}: ${event.skip === true ? 'no reason given' : event.skip}\n`);
+    } else counts.passed += 1;
+  });
+  stream.on('test:fail', (event) => {
+    if (event.details.type === 'suite' && event.details.error?.cause === undefined) return;
+    counts.failed += 1;
+    failures.push(`${event.file ?? ''} › ${event.name}`);
+  });
+  for await (const text of stream.compose(spec)) process.stdout.write(text);
+}
+
+if (paths.length > 0) await runFiles(paths, 1);
+else {
+  for (const name of names.length > 0 ? names : Object.keys(tiers)) {
+    const tier = tiers[name];
+    if (!tier) continue;
+    const startedMs = Date.now();
+    await runFiles(tier.files.flatMap((pattern) => globSync(pattern)).sort(), tier.concurrency);
+    process.stdout.write(`\n${name} took ${((Date.now() - startedMs) / 1000).toFixed(0)} s\n\n`);
+  }
+}
+for (const failure of failures) process.stdout.write(`failed: ${failure}\n`);
+if (counts.passed + counts.failed === 0) {
+  process.stdout.write('no tests were found\n');
+  counts.failed = 1;
+}
+const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
+process.stdout.write(`${counts.passed} passed, ${counts.failed} failed${skipped}\n`);
+process.exit(counts.failed > 0 ? 1 : 0);
