@@ -104,8 +104,10 @@ export class ContainerError extends Error {
 /**
  * fence, the container engine: containers with their own limits, file system and network that outlive the process
  * that made them. All operations are idempotent where that makes sense: destroying what is not there succeeds.
+ *
+ * @throws ContainerError from every operation: `not-found` for an unknown handle, else the kind that its text names
  */
-export interface ContainerEngine {
+export interface ContainerEngine extends AsyncDisposable {
   /** Names of the stacks that can be used. */
   listStacks(): Promise<string[]>;
   /** Makes a stack from a folder or a tar archive; replaces one of the same name for containers to come. */
@@ -124,17 +126,20 @@ export interface ContainerEngine {
 
   /** Creates a container without starting anything in it. */
   create(spec: ContainerSpec): Promise<ContainerInfo>;
-  /** Starts the main process. Its end ends the container. */
+  /** Starts the main process. Its end ends the container; it is started once only. */
   start(handle: string, process: ProcessSpec): Promise<void>;
-  /** Resolves with how the main process ended; at once when it has already. Works after a restart of the caller. */
+  /**
+   * Resolves with how the main process ended; at once when it has already. Works after a restart of the caller.
+   * A container that is destroyed while it runs ends with 137; one that never ran rejects with `not-found`.
+   */
   wait(handle: string, signal?: AbortSignal): Promise<Exit>;
   /** Signals the main process, or every process with `all`. Does nothing when it has ended. */
   signal(handle: string, name: 'SIGTERM' | 'SIGKILL' | 'SIGINT' | 'SIGHUP', options?: { all?: boolean }): Promise<void>;
-  /** Runs one more process in a running container to its end. */
+  /** Runs one more process in a running container to its end; `failed` when it takes longer than `timeoutMs` (60 s). */
   exec(handle: string, process: ProcessSpec, options?: { timeoutMs?: number; input?: Buffer }): Promise<ExecOutcome>;
   /**
    * The main process's output in order, from the start or from a cursor, ending after its exit is read or the signal
-   * fires. `onCursor` is told where reading could go on after each batch.
+   * fires. `onCursor` is told where reading could go on after each batch that was taken.
    */
   output(
     handle: string,
@@ -154,4 +159,6 @@ export interface ContainerEngine {
   space(): Promise<{ freeBytes: number; totalBytes: number }>;
   /** Removes what belongs to no container: mounts, cgroups, namespaces, addresses, rules. Returns what it removed. */
   sweep(): Promise<string[]>;
+  /** Stops watching. Containers go on; only the fake's end with it. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
