@@ -34,7 +34,12 @@ export type Program = {
   readonly stopSignal?: 'TERM' | 'INT' | 'QUIT' | 'USR1';
 };
 
-/** Starts, watches and restarts the processes of one node. */
+/** A program could not be started; `message` ends with the last lines it wrote. */
+export class StartFailed extends Error {
+  override name = 'StartFailed';
+}
+
+/** Starts, watches and restarts the processes of one node. A started program that ends is started again, for ever. */
 export interface Supervisor {
   isRunning(): Promise<boolean>;
   /** Starts the supervisor itself when it is not running; its programs wait to be started. */
@@ -42,10 +47,16 @@ export interface Supervisor {
   /** Makes these the programs: changed ones are restarted, missing ones stopped and forgotten, new ones wait to be started. */
   configure(programs: readonly Program[]): Promise<void>;
   list(): Promise<SupervisedProcess[]>;
-  /** Starts and returns when it runs; does nothing when it does. */
+  /**
+   * Starts and returns when it runs; does nothing when it does.
+   *
+   * @throws StartFailed when it ends at once
+   */
   start(name: string): Promise<void>;
   /** Stops and returns when it has ended; does nothing when it had. */
   stop(name: string): Promise<void>;
+  /** Signals the program alone, not its children. A program that ends by it is started again. */
+  signal(name: string, signal: 'USR1' | 'USR2' | 'HUP' | 'KILL'): Promise<void>;
   /** Stops every program and the supervisor. */
   shutdown(): Promise<void>;
 }

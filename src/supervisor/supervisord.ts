@@ -1,0 +1,172 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { exec } from '../platform/exec.ts';
+import { writeFileAtomic } from '../platform/files.ts';
+import {
+  type Program,
+  StartFailed,
+  type SupervisedProcess,
+  type SupervisedState,
+  type Supervisor,
+} from './supervisor.ts';
+import { formatSupervisordConfig, type SupervisordSettings } from './supervisord-config.ts';
+import { callRpc, RpcFault, type RpcValue } from './xml-rpc.ts';
+
+const FAULT = { badName: 10, abnormalEnd: 40, spawnError: 50, notRunning: 70, alreadyStarted: 60, stillRunning: 91 };
+const STOP_WAIT_LIMIT_MS = 120_000;
+
+export type SupervisordOptions = Omit<SupervisordSettings, 'openFiles'> & {
+  /** Environment of supervisord and, before their own variables, of its programs. */
+  readonly environment: Readonly<Record<string, string>>;
+};
+
+/** supervisord of the Debian package, spoken to over XML-RPC on loopback. */
+export class Supervisord implements Supervisor {
+  readonly #options: SupervisordOptions;
+  readonly #configFile: string;
+
+  constructor(options: SupervisordOptions) {
+    this.#options = options;
+    this.#configFile = join(options.folder, 'supervisord.conf');
+  }
+
+  async isRunning(): Promise<boolean> {
+    try {
+      await this.#call('supervisor.getState');
+      return true;
+    } catch (error) {
+      if (isRefused(error)) return false;
+      throw error;
+    }
+  }
+
+  async ensureRunning(): Promise<void> {
+    if (await this.isRunning()) return;
+    // Without its configuration it would start with none of its programs known.
+    await exec(['supervisord', '-c', this.#configFile], { env: { ...this.#options.environment }, timeoutMs: 20_000 });
+    await until(() => this.isRunning(), 10_000, 'supervisord did not answer after it was started');
+  }
+
+  async configure(programs: readonly Program[]): Promise<void> {
+    const settings = { ...this.#options, openFiles: await openFilesLimit() };
+    await writeFileAtomic(this.#configFile, formatSupervisordConfig(settings, programs), 0o600);
+    if (!(await this.isRunning())) return;
+    const [added, changed, removed] = decodeChanges(await this.#call('supervisor.reloadConfig'));
+    const running = new Set((await this.list()).filter(isUp).map(({ name }) => name));
+    await Promise.all([...changed, ...removed].map((name) => this.stop(name)));
+    for (const name of [...changed, ...removed]) await this.#call('supervisor.removeProcessGroup', [name]);
+    for (const name of [...added, ...changed]) await this.#call('supervisor.addProcessGroup', [name]);
+    await Promise.all(changed.filter((name) => running.has(name)).map((name) => this.start(name)));
+  }
+
+  async list(): Promise<SupervisedProcess[]> {
+    const all = await this.#call('supervisor.getAllProcessInfo');
+    return Array.isArray(all) ? all.map(decodeProcess) : [];
+  }
+
+  async start(name: string): Promise<void> {
+    try {
+      await this.#call('supervisor.startProcess', [name, true], 30_000);
+    } catch (error) {
+      if (isFault(error, FAULT.alreadyStarted)) return;
+      if (!isFault(error, FAULT.abnormalEnd, FAULT.spawnError)) throw error;
+      throw new StartFailed(`${name} ended at once; its last lines:\n${await this.#lastLines(name)}`, { cause: error });
+    }
+  }
+
+  async stop(name: string): Promise<void> {
+    await until(() => this.#tryStop(name), STOP_WAIT_LIMIT_MS, `${name} did not stop`);
+  }
+
+  async signal(name: string, signal: 'USR1' | 'USR2' | 'HUP' | 'KILL'): Promise<void> {
+    try {
+      await this.#call('supervisor.signalProcess', [name, signal]);
+    } catch (error) {
+      if (!isFault(error, FAULT.notRunning)) throw error;
+    }
+  }
+
+  async shutdown(): Promise<void> {
+    if (!(await this.isRunning())) return;
+    const pid = Number(await this.#call('supervisor.getPID'));
+    await this.#call('supervisor.shutdown');
+    await until(async () => !isAlive(pid), STOP_WAIT_LIMIT_MS, 'supervisord did not end');
+  }
+
+  /** A program that just ended may be between two starts, where supervisord refuses to stop it: look again then. */
+  async #tryStop(name: string): Promise<boolean> {
+    try {
+      await this.#call('supervisor.stopProcess', [name, true], STOP_WAIT_LIMIT_MS);
+    } catch (error) {
+      if (isFault(error, FAULT.badName)) return true;
+      if (!isFault(error, FAULT.notRunning)) throw error;
+    }
+    const found = (await this.list()).find((process) => process.name === name);
+    return found === undefined || found.state === 'STOPPED' || found.state === 'FATAL';
+  }
+
+  async #lastLines(name: string): Promise<string> {
+    const tail = await this.#call('supervisor.tailProcessStdoutLog', [name, 0, 2000]);
+    return Array.isArray(tail) ? String(tail[0]).trim().split('\n').slice(-8).join('\n') : '';
+  }
+
+  #call(method: string, params: readonly RpcValue[] = [], timeoutMs?: number): Promise<RpcValue> {
+    return callRpc(this.#options, method, params, timeoutMs);
+  }
+}
+
+function isUp(process: SupervisedProcess): boolean {
+  return process.state === 'RUNNING' || process.state === 'STARTING' || process.state === 'BACKOFF';
+}
+
+function decodeProcess(value: RpcValue): SupervisedProcess {
+  const fields = value as Readonly<Record<string, RpcValue>>;
+  return {
+    name: String(fields.name),
+    state: String(fields.statename) as SupervisedState,
+    pid: Number(fields.pid),
+    startedAtS: Number(fields.start),
+    description: String(fields.description),
+    logFile: String(fields.stdout_logfile),
+  };
+}
+
+function decodeChanges(value: RpcValue): [string[], string[], string[]] {
+  const lists = Array.isArray(value) && Array.isArray(value[0]) ? value[0] : [];
+  const names = (index: number) => (Array.isArray(lists[index]) ? lists[index].map(String) : []);
+  return [names(0), names(1), names(2)];
+}
+
+function isFault(error: unknown, ...codes: readonly number[]): boolean {
+  return error instanceof RpcFault && codes.includes(error.code);
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET');
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+/** supervisord refuses to start when it may not raise its limit this far. */
+async function openFilesLimit(): Promise<number> {
+  const limits = await readFile('/proc/self/limits', 'utf8');
+  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1] ?? '1024';
+  return hard === 'unlimited' ? 65_536 : Math.min(65_536, Number(hard));
+}
+
+async function until(check: () => Promise<boolean>, timeoutMs: number, failure: string): Promise<void> {
+  const endMs = Date.now() + timeoutMs;
+  while (!(await check())) {
+    if (Date.now() > endMs) throw new Error(`${failure} within ${timeoutMs / 1000} s`);
+    await delay(50);
+  }
+}
