@@ -48,6 +48,8 @@ async function startComponent(options: ComponentOptions): Promise<AsyncDisposabl
     host: `${listenAddress}:${(server.address() as AddressInfo).port}`,
     credentials,
     start: formatStart(startedMs),
+    process: boot.process,
+    pid: process.pid,
   });
   status.identity = announcement;
   const subscription = bus.subscribe(subjects.componentDiscover, [], (_empty, message) =>

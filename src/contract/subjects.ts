@@ -62,4 +62,5 @@ export const subjects = {
   nodeFind: subject(fixed('stackato.node.find'), component.Empty, cluster.NodeStatus),
   configChanged: subject(fixed('stackato.config.changed'), cluster.ConfigChanged),
   configGet: subject(fixed('stackato.config.get'), component.Empty, cluster.ConfigSnapshot),
+  configSet: subject(fixed('stackato.config.set'), cluster.ConfigSet, cluster.ConfigSetReply),
 } as const;

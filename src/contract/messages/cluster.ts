@@ -24,3 +24,15 @@ export const ConfigChanged = Type.Object({ revision: Type.Integer() });
 
 /** Reply to `stackato.config.get`. Ours. */
 export const ConfigSnapshot = Type.Object({ revision: Type.Integer(), config: Type.Unknown() });
+
+/** `stackato.config.set`: change one setting; only `kato` may. Without a value the default is restored. Ours. */
+export const ConfigSet = Type.Object({
+  path: Type.String({ description: 'section.key, as in docs/operations/configuration.md' }),
+  value: Type.Optional(Type.Unknown()),
+});
+
+/** Reply to `stackato.config.set`: the new revision, or why the value was refused. Ours. */
+export const ConfigSetReply = Type.Object({
+  revision: Type.Integer({ default: 0 }),
+  refused: Type.Optional(Type.String()),
+});

@@ -9,6 +9,8 @@ export const ComponentAnnounce = Type.Object({
   credentials: Type.Array(Type.String(), { description: '[user, password] of the status server' }),
   start: Type.String({ description: 'YYYY-MM-DD HH:MM:SS +0000' }),
   uptime: Type.Optional(Type.String({ description: '0d:3h:22m:31s' })),
+  process: Type.Optional(Type.String({ description: 'name of the process, as the supervisor knows it. Ours' })),
+  pid: Type.Optional(Type.Integer({ description: 'Ours' })),
 });
 
 /** An empty request; peers send zero bytes or `{}`. */
