@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type RoleName, roleNames } from '../contract/node.ts';
+import { builtRoles, groupByPhase, listProcesses, microRoles, planRoleChange, resolveRoles } from './role-plan.ts';
+
+const micro = { roles: microRoles, isCore: true, isMicro: true };
+const change = (add: RoleName[], remove: RoleName[] = [], node = micro) => planRoleChange(node, { add, remove });
+
+test('a micro cloud runs every process, database and bus first', () => {
+  assert.deepEqual(
+    listProcesses(microRoles).map(({ name }) => name),
+    [
+      'nats',
+      'postgresql',
+      'primary',
+      'controller',
+      'aok',
+      'logyard',
+      'router',
+      'dea',
+      'stager',
+      'health_manager',
+      'base',
+    ],
+  );
+  assert.deepEqual(
+    groupByPhase(listProcesses(microRoles), 'stopPhase').map((group) => group.map(({ name }) => name)),
+    [
+      ['health_manager'],
+      ['router', 'dea', 'stager'],
+      ['primary', 'controller', 'aok', 'logyard', 'base'],
+      ['nats', 'postgresql'],
+    ],
+  );
+});
+
+test('a group stands for its roles', () => {
+  assert.deepEqual(resolveRoles(['data-services', 'redis']), [
+    'postgresql',
+    'mysql',
+    'redis',
+    'mongodb',
+    'rabbit',
+    'filesystem',
+  ]);
+  assert.match((resolveRoles(['dae']) as { refused: string }).refused, /no role 'dae'.*dea/);
+});
+
+test('a removed role stops its processes, an added one starts them', () => {
+  assert.deepEqual(change([], ['stager']), {
+    roles: ['base', 'primary', 'controller', 'router', 'dea'],
+    started: [],
+    stopped: ['stager'],
+  });
+  assert.deepEqual(change(['dea'], [], { ...micro, roles: ['base', 'primary'] }), {
+    roles: ['base', 'primary', 'dea'],
+    started: ['dea'],
+    stopped: [],
+  });
+});
+
+test('what may not be is refused with the reason', () => {
+  const why = (result: ReturnType<typeof change>) => ('refused' in result ? result.refused : 'allowed');
+  assert.match(why(change([], ['base'])), /every node/);
+  assert.match(why(change([], ['primary'])), /exactly one primary/);
+  assert.match(why(change(['primary'], [], { roles: ['base'], isCore: false, isMicro: false })), /exactly one/);
+  assert.match(why(change(['mdns'], [], { roles: ['base'], isCore: false, isMicro: false })), /micro clouds only/);
+  assert.match(why(change(['load_balancer'])), /excludes every other role/);
+  assert.match(why(change(['mysql'])), /mysql: not available in this version/);
+});
+
+test('no change of roles ever loses base, nor the primary of the Core node', () => {
+  const some = fc.subarray([...roleNames]);
+  fc.assert(
+    fc.property(some, some, (add, remove) => {
+      const result = change(add, remove);
+      if ('refused' in result) return;
+      assert.ok(result.roles.includes('base') && result.roles.includes('primary'));
+      assert.ok(result.roles.every((role) => builtRoles.includes(role as RoleName)));
+    }),
+  );
+});

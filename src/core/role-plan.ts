@@ -1,0 +1,160 @@
+import { type RoleName, roleNames } from '../contract/node.ts';
+
+/** Who a process runs as: root, the platform's own account, or the database's. */
+export type Account = 'root' | 'stackato' | 'postgres';
+
+/** One supervised process of a role. */
+export type ProcessPlan = {
+  readonly name: string;
+  readonly role: RoleName;
+  readonly account: Account;
+  /** Processes of a lower phase are ready before those of a higher one start. */
+  readonly startPhase: number;
+  /** Lower stops earlier. */
+  readonly stopPhase: number;
+  /** SIGTERM to SIGKILL, s. */
+  readonly stopWaitS: number;
+  /** It looks after something (containers, a proxy) that a restart leaves running. */
+  readonly outlivedByCharges: boolean;
+};
+
+const process = (
+  name: string,
+  role: RoleName,
+  rest: Partial<Omit<ProcessPlan, 'name' | 'role'>> = {},
+): ProcessPlan => ({
+  name,
+  role,
+  account: 'stackato',
+  startPhase: 2,
+  stopPhase: 2,
+  stopWaitS: 15,
+  outlivedByCharges: false,
+  ...rest,
+});
+
+/** Every process that this version runs, in start order. */
+export const processPlans: readonly ProcessPlan[] = [
+  process('nats', 'primary', { startPhase: 1, stopPhase: 3 }),
+  process('postgresql', 'primary', { account: 'postgres', startPhase: 1, stopPhase: 3, stopWaitS: 30 }),
+  process('primary', 'primary'),
+  process('controller', 'controller'),
+  process('aok', 'controller'),
+  process('logyard', 'controller'),
+  process('router', 'router', { account: 'root', stopWaitS: 30, stopPhase: 1, outlivedByCharges: true }),
+  process('dea', 'dea', { account: 'root', stopWaitS: 60, stopPhase: 1, outlivedByCharges: true }),
+  process('stager', 'stager', { account: 'root', stopWaitS: 30, stopPhase: 1 }),
+  // It would ask for new instances while the DEA stops the old ones.
+  process('health_manager', 'primary', { stopPhase: 0 }),
+  process('base', 'base', { account: 'root' }),
+];
+
+/** Sets of roles that go by one name. */
+export const roleGroups: Readonly<Record<string, readonly RoleName[]>> = {
+  'data-services': ['postgresql', 'mysql', 'redis', 'mongodb', 'rabbit', 'filesystem'],
+};
+
+/** Roles of a micro cloud when none are named. */
+export const microRoles: readonly RoleName[] = ['base', 'primary', 'controller', 'router', 'dea', 'stager'];
+
+/** Roles that this version can run. */
+export const builtRoles: readonly RoleName[] = roleNames.filter((role) => processPlans.some((p) => p.role === role));
+
+/** What a role is for, in a line. */
+export const roleDescriptions: Readonly<Record<RoleName, string>> = {
+  base: "reports the node's processes and ships their logs",
+  primary: 'message bus, control database, cluster configuration, health manager',
+  controller: 'API, console, login server, recent logs',
+  router: 'HTTP and HTTPS to the apps',
+  dea: 'runs app instances',
+  stager: 'turns source code into droplets',
+  postgresql: 'PostgreSQL data service',
+  mysql: 'MySQL data service',
+  redis: 'Redis data service',
+  mongodb: 'MongoDB data service',
+  rabbit: 'RabbitMQ data service',
+  memcached: 'memcached data service',
+  filesystem: 'persistent file system service',
+  harbor: 'TCP and UDP ports for apps',
+  mdns: "publishes a micro cloud's host names on the local network",
+  load_balancer: 'balances requests over several routers',
+};
+
+/** The processes of these roles, in start order. */
+export function listProcesses(roles: readonly string[]): ProcessPlan[] {
+  return processPlans.filter((plan) => roles.includes(plan.role)).sort((a, b) => a.startPhase - b.startPhase);
+}
+
+/** Processes in groups that are started (or stopped) together, first group first. */
+export function groupByPhase(plans: readonly ProcessPlan[], key: 'startPhase' | 'stopPhase'): ProcessPlan[][] {
+  const phases = [...new Set(plans.map((plan) => plan[key]))].sort((a, b) => a - b);
+  return phases.map((phase) => plans.filter((plan) => plan[key] === phase));
+}
+
+/** The roles behind names that may be groups, without repeats; or why a name is none. */
+export function resolveRoles(names: readonly string[]): RoleName[] | { refused: string } {
+  const found = new Set<RoleName>();
+  for (const name of names) {
+    const role = roleNames.find((one) => one === name);
+    const group = roleGroups[name];
+    if (role === undefined && group === undefined) {
+      return {
+        refused: `there is no role '${name}'; roles: ${roleNames.join(', ')}; groups: ${Object.keys(roleGroups).join(', ')}`,
+      };
+    }
+    for (const one of group ?? []) found.add(one);
+    if (role !== undefined) found.add(role);
+  }
+  return [...found];
+}
+
+/** A change of a node's roles, or why it can't be. */
+export type RoleChange =
+  | { readonly roles: readonly string[]; readonly started: readonly string[]; readonly stopped: readonly string[] }
+  | { readonly refused: string };
+
+/**
+ * What becomes of a node's roles when some are added and removed.
+ *
+ * @param node the roles it has, whether it is the Core node, and whether it is a whole cluster by itself
+ */
+export function planRoleChange(
+  node: { roles: readonly string[]; isCore: boolean; isMicro: boolean },
+  change: { add: readonly RoleName[]; remove: readonly RoleName[] },
+): RoleChange {
+  const refused = refusal(node, change);
+  if (refused !== undefined) return { refused };
+  const roles = roleNames.filter(
+    (role) => (node.roles.includes(role) || change.add.includes(role)) && !change.remove.includes(role),
+  );
+  const before = listProcesses(node.roles).map(({ name }) => name);
+  const after = listProcesses(roles).map(({ name }) => name);
+  return {
+    roles,
+    started: after.filter((name) => !before.includes(name)),
+    stopped: before.filter((name) => !after.includes(name)),
+  };
+}
+
+function refusal(
+  node: { roles: readonly string[]; isCore: boolean; isMicro: boolean },
+  { add, remove }: { add: readonly RoleName[]; remove: readonly RoleName[] },
+): string | undefined {
+  const missing = add.filter((role) => !builtRoles.includes(role));
+  const after = [...node.roles.filter((role) => !remove.includes(role as RoleName)), ...add];
+  if (remove.includes('base')) return 'the base role is on every node and can not be removed';
+  if (remove.includes('primary') && node.isCore) {
+    return 'the primary role can not be removed: this is the Core node, and a cluster has exactly one primary';
+  }
+  if (add.includes('primary') && !node.isCore) {
+    return 'the primary role can not be added: a cluster has exactly one, on its Core node';
+  }
+  if (add.includes('mdns') && !node.isMicro) return 'the mdns role is for micro clouds only';
+  if (after.includes('load_balancer') && after.some((role) => role !== 'load_balancer' && role !== 'base')) {
+    return 'the load_balancer role excludes every other role; give it a node of its own';
+  }
+  if (missing.length > 0) {
+    return `${missing.join(', ')}: not available in this version; available roles: ${builtRoles.join(', ')}`;
+  }
+  return undefined;
+}
