@@ -1,0 +1,133 @@
+import { resolveStack } from '../contract/stacks.ts';
+
+/** What one DEA last said of itself, less what was placed on it since. MB. */
+export type DeaOffer = {
+  readonly id: string;
+  readonly zone: string;
+  readonly stacks: readonly string[];
+  readonly memoryMb: number;
+  readonly diskMb: number;
+  /** Process guid → instances. */
+  readonly instances: Readonly<Record<string, number>>;
+  /** Epoch ms. */
+  readonly heardAtMs: number;
+};
+
+/** What one instance needs of a DEA. */
+export type InstanceNeed = {
+  readonly process: string;
+  readonly memoryMb: number;
+  readonly diskMb: number;
+  readonly stack: string;
+  /** Only DEAs of this zone. */
+  readonly zone?: string;
+};
+
+/** Why a DEA can't take an instance. */
+export type Rejection = 'no-dea' | 'silent' | 'stack' | 'zone' | 'disk' | 'memory';
+
+/** Where an instance goes, or the reasons that hold for every DEA (empty when each has another one). */
+export type Placement =
+  | { readonly dea: DeaOffer; readonly because: string }
+  | { readonly rejected: ReadonlySet<Rejection> };
+
+/** Circumstances of a decision: now, how old an offer may be (ms), and a draw of a number below n. */
+export type PlacementContext = {
+  readonly nowMs: number;
+  readonly maxAgeMs: number;
+  readonly pick: (n: number) => number;
+};
+
+/**
+ * Chooses a DEA for one instance: enough memory and disk, the stack, the zone with fewest instances of the app, the
+ * DEA with fewest, the upper half by free memory, then by lot.
+ */
+export function placeInstance(
+  need: InstanceNeed,
+  offers: readonly DeaOffer[],
+  { nowMs, maxAgeMs, pick }: PlacementContext,
+): Placement {
+  const stack = resolveStack(need.stack);
+  const oldestMs = nowMs - maxAgeMs;
+  const fit = offers.filter((offer) => isFit(offer, need, { stack, oldestMs }));
+  if (fit.length === 0) return { rejected: commonReasons(offers, need, { stack, oldestMs }) };
+  const spread = fewestOnDea(fewestInZone(fit, offers, need.process), need.process);
+  const roomy = upperHalf(spread);
+  const dea = roomy[pick(roomy.length)] ?? (roomy[0] as DeaOffer);
+  return { dea, because: `${fit.length} of ${offers.length} DEAs can take it, ${roomy.length} equally well` };
+}
+
+/** Counts an instance that was just placed, so that a burst does not pile onto one DEA. */
+export function afterPlacement(offer: DeaOffer, need: InstanceNeed): DeaOffer {
+  return {
+    ...offer,
+    memoryMb: offer.memoryMb - need.memoryMb,
+    diskMb: offer.diskMb - need.diskMb,
+    instances: { ...offer.instances, [need.process]: (offer.instances[need.process] ?? 0) + 1 },
+  };
+}
+
+/** The words shown in an instance's details when it can't be placed. */
+export function formatRejection(rejected: ReadonlySet<Rejection>): string {
+  if (rejected.has('no-dea') || rejected.has('silent')) return 'no DEA is available';
+  if (rejected.has('stack')) return 'no DEA offers the stack';
+  if (rejected.has('zone')) return 'no DEA is in the zone';
+  const scarce = (['memory', 'disk'] as const).filter((reason) => rejected.has(reason));
+  return `insufficient resources: ${scarce.length > 0 ? scarce.join(', ') : 'no DEA has enough of everything'}`;
+}
+
+type Bounds = { readonly stack: string; readonly oldestMs: number };
+
+function isFit(offer: DeaOffer, need: InstanceNeed, { stack, oldestMs }: Bounds): boolean {
+  return (
+    offer.memoryMb >= need.memoryMb &&
+    offer.diskMb >= need.diskMb &&
+    offer.heardAtMs >= oldestMs &&
+    (need.zone === undefined || offer.zone === need.zone) &&
+    offersStack(offer, stack)
+  );
+}
+
+function offersStack(offer: DeaOffer, stack: string): boolean {
+  return offer.stacks.includes(stack) || offer.stacks.some((name) => resolveStack(name) === stack);
+}
+
+function commonReasons(offers: readonly DeaOffer[], need: InstanceNeed, { stack, oldestMs }: Bounds): Set<Rejection> {
+  if (offers.length === 0) return new Set(['no-dea']);
+  let common = new Set<Rejection>(['silent', 'stack', 'zone', 'disk', 'memory']);
+  for (const offer of offers) {
+    const own = new Set<Rejection>();
+    if (offer.heardAtMs < oldestMs) own.add('silent');
+    if (!offersStack(offer, stack)) own.add('stack');
+    if (need.zone !== undefined && offer.zone !== need.zone) own.add('zone');
+    if (offer.diskMb < need.diskMb) own.add('disk');
+    if (offer.memoryMb < need.memoryMb) own.add('memory');
+    common = common.intersection(own);
+  }
+  return common;
+}
+
+/** Zones are counted over all offers, also those that can't take the instance. */
+function fewestInZone(fit: readonly DeaOffer[], offers: readonly DeaOffer[], process: string): readonly DeaOffer[] {
+  const zone = fit[0]?.zone;
+  if (fit.every((offer) => offer.zone === zone)) return fit;
+  const counts = new Map<string, number>();
+  for (const offer of offers) counts.set(offer.zone, (counts.get(offer.zone) ?? 0) + (offer.instances[process] ?? 0));
+  return fewest(fit, (offer) => counts.get(offer.zone) ?? 0);
+}
+
+function fewestOnDea(fit: readonly DeaOffer[], process: string): readonly DeaOffer[] {
+  return fewest(fit, (offer) => offer.instances[process] ?? 0);
+}
+
+function fewest(offers: readonly DeaOffer[], count: (offer: DeaOffer) => number): readonly DeaOffer[] {
+  let least = Number.POSITIVE_INFINITY;
+  for (const offer of offers) least = Math.min(least, count(offer));
+  return offers.filter((offer) => count(offer) === least);
+}
+
+function upperHalf(offers: readonly DeaOffer[]): readonly DeaOffer[] {
+  const sorted = Float64Array.from(offers, (offer) => offer.memoryMb).sort();
+  const least = sorted[Math.floor(sorted.length / 2)] ?? 0;
+  return offers.filter((offer) => offer.memoryMb >= least);
+}

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type QuotaDemand, type QuotaLimits, quotaErrors } from './quota.ts';
+
+const unlimited: QuotaLimits = {
+  totalMemoryMb: null,
+  processMemoryMb: null,
+  totalInstances: null,
+  logRateBytesS: null,
+};
+const othersUse = { memoryMb: 512, instances: 2, logRateBytesS: 1000 };
+const demand: QuotaDemand = { memoryMb: 256, instances: 2, logRateBytesS: -1 };
+
+const table: [string, Partial<QuotaLimits>, Partial<QuotaDemand>, string, string][] = [
+  ['unlimited', {}, {}, '', ''],
+  ['memory exactly used up', { totalMemoryMb: 1024 }, {}, '', ''],
+  ['memory exceeded', { totalMemoryMb: 1023 }, {}, 'memory space_quota_exceeded', 'memory quota_exceeded'],
+  [
+    'instance memory',
+    { processMemoryMb: 255 },
+    {},
+    'memory space_instance_memory_limit_exceeded',
+    'memory instance_memory_limit_exceeded',
+  ],
+  [
+    'instances',
+    { totalInstances: 3 },
+    {},
+    'app_instance_limit space_app_instance_limit_exceeded',
+    'app_instance_limit app_instance_limit_exceeded',
+  ],
+  [
+    'unlimited log rate against a limit',
+    { logRateBytesS: 10_000_000 },
+    {},
+    'log_rate_limit exceeds space log rate quota',
+    'log_rate_limit exceeds organization log rate quota',
+  ],
+  ['log rate within', { logRateBytesS: 1200 }, { logRateBytesS: 100 }, '', ''],
+  ['no instances need no log rate', { logRateBytesS: 0 }, { instances: 0 }, '', ''],
+];
+for (const [name, limits, change, space, organization] of table) {
+  test(`quota: ${name}`, () => {
+    const scope = { limits: { ...unlimited, ...limits }, othersUse };
+    assert.equal(quotaErrors({ ...demand, ...change }, { space: scope }).join(', '), space);
+    assert.equal(quotaErrors({ ...demand, ...change }, { organization: scope }).join(', '), organization);
+  });
+}

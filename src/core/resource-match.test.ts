@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { isLinkInside, isMatchable, matchResources, parseMode, pathProblem } from './resource-match.ts';
+
+const sha = 'a9993e364706816aba3e25717850c26c9cd0d89d';
+
+test('only what is cached with the same size matches, in the order asked', () => {
+  const one = { sha1: sha, bytes: 3, path: 'a', mode: '0644' };
+  const other = { ...one, sha1: sha.replace('a', 'b') };
+  assert.deepEqual(matchResources([other, one, { ...one, path: 'b' }], new Map([[sha, 3]])), [
+    one,
+    { ...one, path: 'b' },
+  ]);
+  assert.deepEqual(matchResources([one], new Map([[sha, 4]])), []);
+});
+
+test('empty files and things that are no SHA-1 are never asked for', () => {
+  assert.equal(isMatchable({ sha1: sha, bytes: 0 }), false);
+  assert.equal(isMatchable({ sha1: '../../etc/passwd', bytes: 3 }), false);
+  assert.equal(isMatchable({ sha1: sha, bytes: 1 }), true);
+});
+
+test('modes are octal', () => {
+  assert.equal(parseMode('0755'), 0o755);
+  assert.equal(parseMode('100644'), 0o644);
+  assert.equal(parseMode('0999'), undefined);
+  assert.equal(parseMode(''), undefined);
+});
+
+for (const path of ['', '/etc/passwd', '../x', 'a/../../x', 'a\\b', 'C:/x', 'a\0b']) {
+  test(`path ${JSON.stringify(path)} is refused`, () => assert.ok(pathProblem(path)));
+}
+for (const path of ['a', 'a/b', 'a..b', '.profile', 'a/', '..a/b']) {
+  test(`path ${JSON.stringify(path)} is accepted`, () => assert.equal(pathProblem(path), undefined));
+}
+
+test('links may climb as far as the root of the package and no further', () => {
+  assert.ok(isLinkInside('a/b/c', '../../d'));
+  assert.ok(!isLinkInside('a/b/c', '../../../d'));
+  assert.ok(!isLinkInside('a', '/etc/passwd'));
+  assert.ok(!isLinkInside('a', 'b/../../c'));
+  assert.ok(isLinkInside('a', 'b/../c'));
+});
+
+test('a link that is accepted never resolves outside', () => {
+  const part = fc.constantFrom('..', '.', 'x', '');
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 6 }), fc.array(fc.constantFrom('d', 'e'), { minLength: 1 }), (to, from) => {
+      const target = to.join('/');
+      if (!isLinkInside(from.join('/'), target)) return;
+      const { pathname } = new URL(`file:///root/${from.join('/')}`);
+      const steps = [...pathname.split('/').slice(2, -1), ...target.split('/')];
+      let depth = 0;
+      for (const step of steps) {
+        if (step === '..') depth -= 1;
+        else if (step !== '' && step !== '.') depth += 1;
+        assert.ok(depth >= 0);
+      }
+    }),
+  );
+});

@@ -1,0 +1,56 @@
+/** A file that a client has, or wants in a package: SHA-1 of its content, size in bytes, path, octal mode. */
+export type Resource = {
+  readonly sha1: string;
+  readonly bytes: number;
+  readonly path: string;
+  /** Octal, as text: `0644`. */
+  readonly mode: string;
+};
+
+/** Files outside these sizes are not kept apart from their package; they would cost more than they save. Bytes. */
+export const resourceSizes = { least: 1, most: 512 * 1024 * 1024 } as const;
+
+/** Can a file of this description be in the cache? */
+export function isMatchable(resource: Pick<Resource, 'sha1' | 'bytes'>): boolean {
+  return (
+    /^[0-9a-f]{40}$/.test(resource.sha1) &&
+    resource.bytes >= resourceSizes.least &&
+    resource.bytes <= resourceSizes.most
+  );
+}
+
+/** The resources that the cache has, in the order asked for. `known` gives the size in bytes of a SHA-1 it has. */
+export function matchResources(resources: readonly Resource[], known: ReadonlyMap<string, number>): Resource[] {
+  return resources.filter((resource) => isMatchable(resource) && known.get(resource.sha1) === resource.bytes);
+}
+
+/** Permission bits of an octal mode such as `0644` or `100755`; undefined when it is none. */
+export function parseMode(mode: string): number | undefined {
+  if (!/^[0-7]{3,6}$/.test(mode)) return undefined;
+  return Number.parseInt(mode, 8) & 0o777;
+}
+
+/**
+ * Why a path must not be in a package, or undefined when it may: it must stay inside the app's folder.
+ */
+export function pathProblem(path: string): string | undefined {
+  if (path === '') return 'an empty file name';
+  if (path.includes('\0')) return 'a file name with a NUL';
+  if (path.includes('\\')) return `'${path}' (a backslash in its name)`;
+  if (path.startsWith('/') || /^[a-z]:/i.test(path)) return `'${path}' (an absolute path)`;
+  if (path.split('/').includes('..')) return `'${path}' (a path outside the app's folder)`;
+  if (path.length > 4096) return `'${path.slice(0, 60)}…' (a path longer than 4096 characters)`;
+  return undefined;
+}
+
+/** Does a symbolic link inside a package stay inside it? `path` is the link's own. */
+export function isLinkInside(path: string, target: string): boolean {
+  if (target === '' || target.startsWith('/') || target.includes('\0') || target.includes('\\')) return false;
+  let depth = path.split('/').filter((part) => part !== '' && part !== '.').length - 1;
+  for (const part of target.split('/')) {
+    if (part === '..') depth -= 1;
+    else if (part !== '' && part !== '.') depth += 1;
+    if (depth < 0) return false;
+  }
+  return true;
+}
