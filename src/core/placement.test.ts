@@ -12,7 +12,7 @@ const offer = (id: string, change: Partial<DeaOffer> = {}): DeaOffer => ({
   stacks: ['stackato'],
   memoryMb: 1024,
   diskMb: 4096,
-  instances: {},
+  instances: new Map(),
   heardAtMs: now,
   ...change,
 });
@@ -39,20 +39,29 @@ const table: [string, DeaOffer[], Partial<InstanceNeed>, string][] = [
   ['an alias of the stack', [offer('a')], { stack: 'cflinuxfs4' }, 'a'],
   ['a DEA that names the alias', [offer('a', { stacks: ['cflinuxfs4'] })], {}, 'a'],
   ['another zone', [offer('a')], { zone: 'b' }, 'zone'],
-  ['fewest of the app', [offer('a', { instances: { p: 1 } }), offer('b', { instances: { q: 9 } })], {}, 'b'],
+  [
+    'fewest of the app',
+    [offer('a', { instances: new Map([['p', 1]]) }), offer('b', { instances: new Map([['q', 9]]) })],
+    {},
+    'b',
+  ],
   [
     'the zone with fewest wins over the DEA with fewest',
     [
-      offer('a', { zone: '1', instances: { p: 2 } }),
+      offer('a', { zone: '1', instances: new Map([['p', 2]]) }),
       offer('b', { zone: '1' }),
-      offer('c', { zone: '2', instances: { p: 1 } }),
+      offer('c', { zone: '2', instances: new Map([['p', 1]]) }),
     ],
     {},
     'c',
   ],
   [
     'zones count DEAs that are full too',
-    [offer('a', { zone: '1', memoryMb: 0, instances: { p: 5 } }), offer('b', { zone: '1' }), offer('c', { zone: '2' })],
+    [
+      offer('a', { zone: '1', memoryMb: 0, instances: new Map([['p', 5]]) }),
+      offer('b', { zone: '1' }),
+      offer('c', { zone: '2' }),
+    ],
     {},
     'c',
   ],
@@ -71,7 +80,7 @@ test('placing one after another spreads evenly over equal DEAs', () => {
         assert.ok('dea' in placement);
         offers = offers.map((o) => (o === placement.dea ? afterPlacement(o, need) : o));
       }
-      const counts = offers.map((o) => o.instances.p ?? 0);
+      const counts = offers.map((o) => o.instances.get('p') ?? 0);
       assert.ok(Math.max(...counts) - Math.min(...counts) <= 1);
       assert.equal(
         counts.reduce((a, b) => a + b, 0),
@@ -89,7 +98,7 @@ test('a chosen DEA always fits and is never silent', () => {
       stacks: fc.constantFrom(['stackato'], ['other']),
       memoryMb: fc.integer({ min: 0, max: 600 }),
       diskMb: fc.integer({ min: 0, max: 1200 }),
-      instances: fc.constantFrom({}, { p: 1 }, { p: 3 }),
+      instances: fc.constantFrom(new Map(), new Map([['p', 1]]), new Map([['p', 3]])),
       heardAtMs: fc.integer({ min: now - 20_000, max: now }),
     }),
   );

@@ -8,7 +8,7 @@ export type DeaOffer = {
   readonly memoryMb: number;
   readonly diskMb: number;
   /** Process guid → instances. */
-  readonly instances: Readonly<Record<string, number>>;
+  readonly instances: ReadonlyMap<string, number>;
   /** Epoch ms. */
   readonly heardAtMs: number;
 };
@@ -63,7 +63,7 @@ export function afterPlacement(offer: DeaOffer, need: InstanceNeed): DeaOffer {
     ...offer,
     memoryMb: offer.memoryMb - need.memoryMb,
     diskMb: offer.diskMb - need.diskMb,
-    instances: { ...offer.instances, [need.process]: (offer.instances[need.process] ?? 0) + 1 },
+    instances: new Map(offer.instances).set(need.process, (offer.instances.get(need.process) ?? 0) + 1),
   };
 }
 
@@ -89,7 +89,8 @@ function isFit(offer: DeaOffer, need: InstanceNeed, { stack, oldestMs }: Bounds)
 }
 
 function offersStack(offer: DeaOffer, stack: string): boolean {
-  return offer.stacks.includes(stack) || offer.stacks.some((name) => resolveStack(name) === stack);
+  for (const name of offer.stacks) if (name === stack || resolveStack(name) === stack) return true;
+  return false;
 }
 
 function commonReasons(offers: readonly DeaOffer[], need: InstanceNeed, { stack, oldestMs }: Bounds): Set<Rejection> {
@@ -109,25 +110,35 @@ function commonReasons(offers: readonly DeaOffer[], need: InstanceNeed, { stack,
 
 /** Zones are counted over all offers, also those that can't take the instance. */
 function fewestInZone(fit: readonly DeaOffer[], offers: readonly DeaOffer[], process: string): readonly DeaOffer[] {
-  const zone = fit[0]?.zone;
-  if (fit.every((offer) => offer.zone === zone)) return fit;
   const counts = new Map<string, number>();
-  for (const offer of offers) counts.set(offer.zone, (counts.get(offer.zone) ?? 0) + (offer.instances[process] ?? 0));
-  return fewest(fit, (offer) => counts.get(offer.zone) ?? 0);
+  for (const { zone } of fit) counts.set(zone, 0);
+  if (counts.size === 1) return fit;
+  for (const { zone, instances } of offers) {
+    const count = instances.get(process);
+    const before = count === undefined ? undefined : counts.get(zone);
+    if (count !== undefined && before !== undefined) counts.set(zone, before + count);
+  }
+  const least = Math.min(...counts.values());
+  const zones = new Set([...counts].filter(([, count]) => count === least).map(([zone]) => zone));
+  return zones.size === counts.size ? fit : fit.filter(({ zone }) => zones.has(zone));
 }
 
 function fewestOnDea(fit: readonly DeaOffer[], process: string): readonly DeaOffer[] {
-  return fewest(fit, (offer) => offer.instances[process] ?? 0);
-}
-
-function fewest(offers: readonly DeaOffer[], count: (offer: DeaOffer) => number): readonly DeaOffer[] {
   let least = Number.POSITIVE_INFINITY;
-  for (const offer of offers) least = Math.min(least, count(offer));
-  return offers.filter((offer) => count(offer) === least);
+  let best: DeaOffer[] = [];
+  for (const offer of fit) {
+    const count = offer.instances.get(process) ?? 0;
+    if (count > least) continue;
+    if (count < least) best = [];
+    least = count;
+    best.push(offer);
+  }
+  return best;
 }
 
 function upperHalf(offers: readonly DeaOffer[]): readonly DeaOffer[] {
-  const sorted = Float64Array.from(offers, (offer) => offer.memoryMb).sort();
-  const least = sorted[Math.floor(sorted.length / 2)] ?? 0;
+  const sorted = new Int32Array(offers.length);
+  for (let i = 0; i < offers.length; i++) sorted[i] = offers[i]?.memoryMb ?? 0;
+  const least = sorted.sort()[Math.floor(sorted.length / 2)] ?? 0;
   return offers.filter((offer) => offer.memoryMb >= least);
 }
