@@ -18,3 +18,20 @@ export interface BlobStore {
   /** Keys that begin with a prefix, in no particular order. */
   list(prefix: string): AsyncIterable<string>;
 }
+
+/** A blob could not be stored for lack of space; the message says where. */
+export class BlobStoreFullError extends Error {
+  override name = 'BlobStoreFullError';
+}
+
+/**
+ * Refuses keys that could mean another place.
+ *
+ * @returns the key
+ * @throws Error when a segment is empty, dots only, or has other characters than `[A-Za-z0-9._-]`
+ */
+export function checkBlobKey(key: string): string {
+  const isSafe = key.split('/').every((part) => /^[A-Za-z0-9._-]{1,128}$/.test(part) && !/^\.+$/.test(part));
+  if (!isSafe) throw new Error(`not a blob key: ${JSON.stringify(key)}`);
+  return key;
+}
