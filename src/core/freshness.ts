@@ -1,0 +1,47 @@
+/** What is known of the age of the two halves that are compared. Epoch ms; undefined = never. */
+export type FreshnessFacts = {
+  /** Since when heartbeats have been heard without a break. */
+  readonly heartbeatsSinceMs: number | undefined;
+  readonly lastHeartbeatMs: number | undefined;
+  /** When the desired state was last read in full. */
+  readonly desiredReadMs: number | undefined;
+};
+
+export type FreshnessPolicy = {
+  /** Heartbeats must have come for this long before they are believed to be all; also the longest silence. */
+  readonly intervalMs: number;
+  /** The oldest desired state that is acted on. */
+  readonly desiredMaxAgeMs: number;
+};
+
+export type Freshness = { readonly isFresh: true } | { readonly isFresh: false; readonly because: string };
+
+/**
+ * May the comparison be acted on? Not at the first heartbeat: until a whole interval has passed, a DEA that has not
+ * spoken yet looks like a lost one.
+ */
+export function freshness(facts: FreshnessFacts, nowMs: number, policy: FreshnessPolicy): Freshness {
+  const { heartbeatsSinceMs, lastHeartbeatMs, desiredReadMs } = facts;
+  if (desiredReadMs === undefined) return stale('the desired state was not read yet');
+  const ageMs = nowMs - desiredReadMs;
+  if (ageMs > policy.desiredMaxAgeMs) return stale(`the desired state is ${ageMs} ms old`);
+  if (heartbeatsSinceMs === undefined || lastHeartbeatMs === undefined) return stale('no heartbeat was heard yet');
+  const silentMs = nowMs - lastHeartbeatMs;
+  if (silentMs > policy.intervalMs) return stale(`no DEA was heard for ${silentMs} ms`);
+  const heardMs = nowMs - heartbeatsSinceMs;
+  if (heardMs < policy.intervalMs) return stale(`heartbeats were heard for ${heardMs} ms only`);
+  return { isFresh: true };
+}
+
+/** Since when heartbeats are unbroken, given that one was just heard. */
+export function heartbeatsSince(
+  before: Pick<FreshnessFacts, 'heartbeatsSinceMs' | 'lastHeartbeatMs'>,
+  nowMs: number,
+  intervalMs: number,
+): number {
+  const { heartbeatsSinceMs, lastHeartbeatMs } = before;
+  const isUnbroken = lastHeartbeatMs !== undefined && nowMs - lastHeartbeatMs <= intervalMs;
+  return isUnbroken ? (heartbeatsSinceMs ?? nowMs) : nowMs;
+}
+
+const stale = (because: string): Freshness => ({ isFresh: false, because });
