@@ -1,4 +1,3 @@
-import type { ChildProcess } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { chmod, chown, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +13,7 @@ const SMALL = ['listen_addresses=', 'shared_buffers=16MB', 'max_connections=60',
 /** A database of its own for one test. `url` opens more connections to it. */
 export type TemporaryDatabase<S> = { readonly db: Db<S>; readonly url: string } & AsyncDisposable;
 
-type Server = { readonly child: ChildProcess; readonly directory: string };
+type Server = { readonly directory: string };
 
 let server: Promise<Server> | undefined;
 let count = 0;
@@ -93,7 +92,7 @@ async function startServer(): Promise<Server> {
   await ready(child);
   child.unref();
   (child.stderr as unknown as { unref(): void }).unref();
-  return { child, directory };
+  return { directory };
 }
 
 /** The server refuses to run as root; and it must not outlive the test process, however that one ends. */
@@ -117,7 +116,7 @@ function removeWhileServerEnds(directory: string): void {
   }
 }
 
-function ready(child: ChildProcess): Promise<void> {
+function ready(child: ReturnType<typeof start>): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let said = '';
   const fail = (why: string) => reject(new Error(`the test database server ${why}: ${said}`));

@@ -1,0 +1,43 @@
+import { type ErrorDocument, errorDocument, errorTable, PlatformError } from '../../contract/errors.ts';
+
+/** An error as the API answers it; `isBug` asks for a stack in the log. */
+export type ErrorAnswer = { readonly status: number; readonly body: ErrorDocument; readonly isBug: boolean };
+
+const DATABASE_AWAY = /^(08|57P|53300)/;
+const NOT_TEXT = new Set(['22021', '22P05', '22P02']);
+const UNREACHABLE = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIMEDOUT']);
+
+/** Turns whatever was thrown into the error document of the API. */
+export function answerError(error: unknown, requestId: string): ErrorAnswer {
+  if (error instanceof PlatformError) return answer(error.kind, error.message);
+  if (!(error instanceof Error)) return unexpected(requestId);
+  const code = 'code' in error ? String(error.code) : '';
+  if (code.startsWith('FST_ERR_CTP_BODY_TOO_LARGE')) return platform('UploadTooLarge', 'the request body is too large');
+  if (code.startsWith('FST_ERR_CTP') || isSyntax(error)) return platform('MessageParseError', 'invalid request body');
+  if (code.startsWith('FST_ERR_BAD_URL')) return platform('BadRequest', 'the path is not a valid URL');
+  if (NOT_TEXT.has(code)) return platform('UnprocessableEntity', 'A text contains a character that cannot be stored.');
+  if (DATABASE_AWAY.test(code) || (UNREACHABLE.has(code) && 'syscall' in error && error.syscall === 'connect')) {
+    return {
+      ...platform('ServiceUnavailable', 'The control database cannot be reached. Try again in a moment.'),
+      isBug: true,
+    };
+  }
+  return unexpected(requestId);
+}
+
+function isSyntax(error: Error): boolean {
+  return error instanceof SyntaxError && 'statusCode' in error && error.statusCode === 400;
+}
+
+function platform(kind: PlatformError['kind'], detail: string): ErrorAnswer {
+  return answer(kind, new PlatformError(kind, detail).message);
+}
+
+function answer(kind: PlatformError['kind'], detail: string): ErrorAnswer {
+  return { status: errorTable[kind].status, body: errorDocument(kind, detail), isBug: false };
+}
+
+function unexpected(requestId: string): ErrorAnswer {
+  const detail = `An unexpected error occurred. The request id ${requestId} names it in the controller's log.`;
+  return { status: 500, body: errorDocument('ServerError', detail), isBug: true };
+}

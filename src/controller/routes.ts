@@ -1,0 +1,6 @@
+import type { Route } from './api/route.ts';
+import { jobRoutes } from './handlers/job.ts';
+import { organizationRoutes } from './handlers/organization.ts';
+
+/** Every route of the API. */
+export const controllerRoutes: readonly Route[] = [...jobRoutes, ...organizationRoutes];

@@ -1,0 +1,114 @@
+import { type Selectable, type SqlBool, sql } from 'kysely';
+import type { Db } from '../../platform/db.ts';
+import type { ControllerSchema, JobMessage, JobTable } from './schema.ts';
+
+export type JobRow = Selectable<JobTable>;
+
+/** Adds a job in the transaction of the change that needs it; give its guid to `accepted`. */
+export async function startJob(
+  tx: Db<ControllerSchema>,
+  job: {
+    readonly guid: string;
+    /** `app.delete`, `space.apply_manifest`, …: what the worker finds its work by. */
+    readonly operation: string;
+    /** The collection (`apps`) and guid that the job is about. */
+    readonly resource?: { readonly type: string; readonly guid: string };
+    readonly userGuid?: string;
+    readonly payload?: unknown;
+  },
+): Promise<string> {
+  await tx
+    .insertInto('jobs')
+    .values({
+      guid: job.guid,
+      operation: job.operation,
+      resource_type: job.resource?.type ?? null,
+      resource_guid: job.resource?.guid ?? null,
+      user_guid: job.userGuid ?? null,
+      payload: JSON.stringify(job.payload ?? null),
+    })
+    .execute();
+  return job.guid;
+}
+
+export function findJob(db: Db<ControllerSchema>, guid: string): Promise<JobRow | undefined> {
+  return db.selectFrom('jobs').selectAll().where('guid', '=', guid).executeTakeFirst();
+}
+
+/** Takes the next open job that is due and that nobody works on, for as long as the lease; undefined when there is none. */
+export function claimJob(db: Db<ControllerSchema>, leaseS: number): Promise<JobRow | undefined> {
+  return db
+    .updateTable('jobs')
+    .set({
+      lease_until: sql<Date>`now() + make_interval(secs => ${leaseS})`,
+      attempts: sql<number>`attempts + 1`,
+    })
+    .where('id', '=', (eb) =>
+      eb
+        .selectFrom('jobs')
+        .select('id')
+        .where('state', 'in', ['PROCESSING', 'POLLING'])
+        .where(sql<SqlBool>`run_at <= now() and (lease_until is null or lease_until < now())`)
+        .orderBy('run_at')
+        .orderBy('id')
+        .limit(1)
+        .forUpdate()
+        .skipLocked(),
+    )
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** Holds on to a claimed job. */
+export async function renewLease(db: Db<ControllerSchema>, guid: string, leaseS: number): Promise<void> {
+  await db
+    .updateTable('jobs')
+    .set({ lease_until: sql<Date>`now() + make_interval(secs => ${leaseS})` })
+    .where('guid', '=', guid)
+    .where('state', 'in', ['PROCESSING', 'POLLING'])
+    .execute();
+}
+
+/** Ends a job: complete without errors, failed with some. */
+export async function finishJob(
+  db: Db<ControllerSchema>,
+  guid: string,
+  end: { readonly errors: readonly JobMessage[]; readonly warnings: readonly string[] },
+): Promise<void> {
+  await db
+    .updateTable('jobs')
+    .set({
+      state: end.errors.length > 0 ? 'FAILED' : 'COMPLETE',
+      errors: JSON.stringify(end.errors),
+      warnings: JSON.stringify(end.warnings.map((detail) => ({ detail }))),
+      lease_until: null,
+      payload: 'null',
+      updated_at: sql<Date>`now()`,
+    })
+    .where('guid', '=', guid)
+    .execute();
+}
+
+/** Puts a job back, to be run again later; clients see it as POLLING. */
+export async function postponeJob(db: Db<ControllerSchema>, guid: string, delayS: number): Promise<void> {
+  await db
+    .updateTable('jobs')
+    .set({
+      state: 'POLLING',
+      run_at: sql<Date>`now() + make_interval(secs => ${delayS})`,
+      lease_until: null,
+      attempts: 0,
+      updated_at: sql<Date>`now()`,
+    })
+    .where('guid', '=', guid)
+    .execute();
+}
+
+/** Forgets finished jobs older than this. */
+export async function deleteFinishedJobs(db: Db<ControllerSchema>, olderThanS: number): Promise<void> {
+  await db
+    .deleteFrom('jobs')
+    .where('state', 'in', ['COMPLETE', 'FAILED'])
+    .where(sql<SqlBool>`updated_at < now() - make_interval(secs => ${olderThanS})`)
+    .execute();
+}
