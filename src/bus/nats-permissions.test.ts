@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { subjects } from '../contract/subjects.ts';
+import { busUserNames, formatBusConfig } from '../core/bus-permissions.ts';
+import { exec, start } from '../platform/exec.ts';
+import { temporaryDirectory, writeFileAtomic } from '../platform/files.ts';
+import { silentLog } from '../platform/log.ts';
+import { connectNats } from './nats.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
+let server: ReturnType<typeof start>;
+let port = 0;
+
+before(async () => {
+  folder = await temporaryDirectory('nats-permissions');
+  const at = (name: string) => join(folder.path, name);
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  port = (probe.address() as { port: number }).port;
+  probe.close();
+  await once(probe, 'close');
+  const subject = ['-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-days', '1'];
+  await exec([
+    'openssl',
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-keyout',
+    at('key.pem'),
+    '-out',
+    at('cert.pem'),
+    ...subject,
+  ]);
+  const config = formatBusConfig({
+    listen: `127.0.0.1:${port}`,
+    serverName: 'test',
+    tls: { certificate: at('cert.pem'), key: at('key.pem'), ca: at('cert.pem') },
+    passwords: Object.fromEntries(busUserNames.map((name) => [name, `secret-${name}`])),
+  });
+  await writeFileAtomic(at('nats.conf'), config, 0o600);
+  server = start(['nats-server', '-c', at('nats.conf')]);
+  await once(server, 'spawn');
+});
+
+after(async () => {
+  server.kill('SIGKILL');
+  await once(server, 'exit');
+  await folder[Symbol.asyncDispose]();
+});
+
+async function client(user: string, password = `secret-${user}`) {
+  const { readFile } = await import('node:fs/promises');
+  const complaints: string[] = [];
+  const bus = await connectNats({
+    servers: [`tls://127.0.0.1:${port}`],
+    user,
+    password,
+    ca: await readFile(join(folder.path, 'cert.pem'), 'utf8'),
+    name: user,
+    log: { ...silentLog, warn: (event, fields) => void complaints.push(`${event} ${fields?.error}`) },
+  });
+  return { bus, complaints, [Symbol.asyncDispose]: () => bus.close() };
+}
+
+const start1 = { droplet: 'd', version: 'v', indices: [0], last_updated: 1, running: {}, flapping: false };
+
+test('a DEA can not ask for starts; the health manager can', async () => {
+  await using controller = await client('controller');
+  await using dea = await client('dea');
+  await using health = await client('health_manager');
+  const heard: string[] = [];
+  const done = Promise.withResolvers<void>();
+  controller.bus.subscribe(subjects.healthStart, [], ({ droplet }) => {
+    heard.push(droplet);
+    done.resolve();
+  });
+  await controller.bus.flush();
+  dea.bus.publish(subjects.healthStart, [], { ...start1, droplet: 'forged' });
+  await dea.bus.flush();
+  health.bus.publish(subjects.healthStart, [], start1);
+  await done.promise;
+  assert.deepEqual(heard, ['d']);
+  assert.match(dea.complaints.join(), /Permissions Violation/i);
+  assert.deepEqual(health.complaints, []);
+});
+
+test('a subscription without the right hears nothing', async () => {
+  await using stager = await client('stager');
+  await using dea = await client('dea');
+  await using logyard = await client('logyard');
+  const stolen: string[] = [];
+  const arrived = Promise.withResolvers<void>();
+  stager.bus.subscribe(subjects.appLog, ['*'], ({ app }) => void stolen.push(app));
+  logyard.bus.subscribe(subjects.appLog, ['*'], () => arrived.resolve());
+  await stager.bus.flush();
+  await logyard.bus.flush();
+  dea.bus.publish(subjects.appLog, ['a'], { app: 'a', tags: {}, lines: [] });
+  await arrived.promise;
+  await stager.bus.flush();
+  assert.deepEqual(stolen, []);
+});
+
+test('an answer goes back to who asked, also more than once', async () => {
+  await using controller = await client('controller');
+  await using dea = await client('dea');
+  dea.bus.subscribe(subjects.deaStatus, [], (_empty, message) => {
+    for (const id of ['1', '2', '3']) {
+      message.respond({
+        id,
+        ip: '',
+        version: '',
+        max_memory: 1,
+        reserved_memory: 0,
+        used_memory: 0,
+        num_clients: null,
+      });
+    }
+  });
+  await dea.bus.flush();
+  const answers = await controller.bus.request(subjects.deaStatus, [], {}, { timeoutMs: 5000, expected: 3 });
+  assert.deepEqual(
+    answers.map(({ id }) => id),
+    ['1', '2', '3'],
+  );
+});
+
+test('nobody comes in without a name or with a wrong password', async () => {
+  const { connect } = await import('@nats-io/transport-node');
+  const { readFile } = await import('node:fs/promises');
+  const ca = await readFile(join(folder.path, 'cert.pem'), 'utf8');
+  const servers = [`tls://127.0.0.1:${port}`];
+  await assert.rejects(connect({ servers, tls: { ca }, maxReconnectAttempts: 0 }), /authorization/i);
+  await assert.rejects(
+    connect({ servers, tls: { ca }, user: 'dea', pass: 'no', maxReconnectAttempts: 0 }),
+    /authorization/i,
+  );
+});

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { subjects } from '../contract/subjects.ts';
+import { busUser, busUserNames, formatBusConfig, isAllowed } from './bus-permissions.ts';
+
+test('every subject has somebody who may say it and somebody who may hear it', () => {
+  const orphans = Object.entries(subjects).filter(
+    ([, subject]) =>
+      !busUserNames.some((user) => isAllowed(user, 'publish', subject as never)) ||
+      !busUserNames.some((user) => isAllowed(user, 'subscribe', subject as never)),
+  );
+  assert.deepEqual(
+    orphans.map(([name]) => name),
+    [],
+  );
+});
+
+test('an inbox is read by its owner alone, and nobody has a right to everything', () => {
+  for (const name of busUserNames) {
+    const { publish, subscribe } = busUser(name);
+    assert.deepEqual(
+      subscribe.filter((subject) => subject.includes('>')),
+      [`_INBOX.${name}.>`],
+    );
+    assert.ok(!publish.some((subject) => subject.includes('>') || subject.startsWith('_INBOX') || subject === '*'));
+  }
+});
+
+test('a container host may neither order starts nor read the cluster’s settings changes for others', () => {
+  assert.equal(isAllowed('dea', 'publish', subjects.healthStart as never), false);
+  assert.equal(isAllowed('dea', 'publish', subjects.deaStart as never), false);
+  assert.equal(isAllowed('dea', 'publish', subjects.configChanged as never), false);
+  assert.equal(isAllowed('stager', 'subscribe', subjects.appLog as never), false);
+});
+
+test('the configuration has one account, TLS, and quotes what it is given', () => {
+  const text = formatBusConfig({
+    listen: '127.0.0.1:4222',
+    serverName: 'n1',
+    tls: { certificate: '/a "b"/c.pem', key: '/k', ca: '/ca' },
+    passwords: Object.fromEntries(busUserNames.map((name) => [name, `secret-${name}`])),
+  });
+  assert.match(text, /cert_file: "\/a \\"b\\"\/c.pem"/);
+  assert.equal(text.match(/user: "/g)?.length, busUserNames.length);
+  assert.doesNotMatch(text, /no_auth_user|jetstream/);
+});
