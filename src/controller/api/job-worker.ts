@@ -52,6 +52,11 @@ export class JobWorker implements AsyncDisposable {
     this.wake();
   }
 
+  /** How many jobs are being worked on. */
+  get running(): number {
+    return this.#running.size;
+  }
+
   /** Looks for work now. */
   wake(): void {
     if (this.#isStopped || this.#running.size >= PARALLEL) return;

@@ -7,6 +7,7 @@ import { authorize } from './authorization.ts';
 import { originOf } from './base-url.ts';
 import { acceptBodies } from './body.ts';
 import type { Caller } from './caller.ts';
+import { type ConsoleFiles, serveConsole } from './console-files.ts';
 import type { Controller } from './controller.ts';
 import { answerError } from './errors.ts';
 import { operationSchema } from './openapi.ts';
@@ -35,8 +36,12 @@ const NOBODY: Caller = {
   actor: { guid: '', type: 'system', name: '' },
 };
 
-/** The API's HTTP server with these routes; not yet listening. */
-export async function buildServer(controller: Controller, routes: readonly Route[]): Promise<FastifyInstance> {
+/** The API's HTTP server with these routes, and the console when its files are given; not yet listening. */
+export async function buildServer(
+  controller: Controller,
+  routes: readonly Route[],
+  files?: ConsoleFiles,
+): Promise<FastifyInstance> {
   const app = fastify({
     logger: false,
     bodyLimit: JSON_LIMIT_BYTES,
@@ -64,8 +69,10 @@ export async function buildServer(controller: Controller, routes: readonly Route
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     },
   });
+  if (files) await serveConsole(app, files);
   const authentication = new Authentication(controller);
   for (const route of routes) addRoute(app, route, { controller, authentication });
+  app.get('/stackato/v1/openapi.json', { schema: { hide: true } }, () => app.swagger());
   return app;
 }
 

@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import { diskBlobStore } from '../blobstore/disk.ts';
+import type { Bus } from '../bus/bus.ts';
+import { componentPart } from '../bus/component.ts';
+import { Registrant } from '../bus/registrant.ts';
+import { systemHosts } from '../contract/hosts.ts';
+import { consoleFiles } from '../controller/api/console-files.ts';
+import type { Controller, ControllerDb } from '../controller/api/controller.ts';
+import { noEvents } from '../controller/api/controller-events.ts';
+import { JobWorker } from '../controller/api/job-worker.ts';
+import { buildServer } from '../controller/api/server.ts';
+import { controllerJobs } from '../controller/jobs.ts';
+import { controllerRoutes } from '../controller/routes.ts';
+import { controllerMigrations, controllerSchemaName } from '../controller/store/migrations/list.ts';
+import type { ControllerSchema } from '../controller/store/schema.ts';
+import { organizationScopes } from '../controller/store/scope.ts';
+import { seedPlatform } from '../controller/store/seed.ts';
+import type { Boot } from '../platform/config.ts';
+import { type Db, migrate, openDatabase } from '../platform/db.ts';
+import { type Part, part } from '../platform/lifecycle.ts';
+import { sourceRoot } from '../platform/paths.ts';
+import { secretBox } from '../platform/secret-box.ts';
+import { tokenVerifier } from '../platform/token-verifier.ts';
+import type { Role } from './role.ts';
+
+const LISTEN = '127.0.0.1';
+const DATABASE_RETRY_MS = 500;
+const DATABASE_WAIT_MS = 60_000;
+
+/** The Cloud Controller: the API, its jobs, staging and placement, and the console's files. */
+export const controller: Role = async (boot, bus) => {
+  const { databaseUrl, encryptionKey, signingKey } = boot.credentials;
+  if (!databaseUrl || !encryptionKey || !signingKey) {
+    throw new Error(
+      'credentials/controller.json lacks databaseUrl, encryptionKey or signingKey; run `kato node setup micro` again',
+    );
+  }
+  const db = openDatabase<ControllerSchema>(databaseUrl, { schema: controllerSchemaName });
+  const deps: Controller = {
+    db,
+    bus,
+    blobs: await diskBlobStore(boot.paths.blobs),
+    config: boot.config,
+    clock: boot.clock,
+    random: boot.random,
+    log: boot.log,
+    box: secretBox(encryptionKey),
+    signingKey,
+    verifyToken: tokenVerifier(`http://${LISTEN}:${boot.config.aok.port}/token_keys`),
+    events: noEvents,
+    scopes: { ...organizationScopes },
+    jobCommitted: () => jobs.wake(),
+  };
+  const jobs = new JobWorker(deps, controllerJobs);
+  return [
+    databasePart(boot, db),
+    part('jobs', () => {
+      jobs.start();
+      return () => jobs[Symbol.asyncDispose]();
+    }),
+    part('http', () => listen(deps)),
+    componentPart({
+      type: 'CloudController',
+      bus,
+      boot,
+      varz: () => ({ jobs_running: jobs.running }),
+    }),
+    part('routes', () => registerRoutes(boot, bus)),
+  ];
+};
+
+/** The database may come up after us: wait for it rather than fall. */
+function databasePart(boot: Boot, db: ControllerDb): Part {
+  return part('database', async () => {
+    const deadlineMs = boot.clock.nowMs() + DATABASE_WAIT_MS;
+    for (;;) {
+      try {
+        await migrate(db as Db<unknown>, controllerSchemaName, controllerMigrations);
+        break;
+      } catch (error) {
+        const isAway =
+          error instanceof Error && 'code' in error && /^(ECONNREFUSED|ENOENT|57P03)$/.test(String(error.code));
+        if (!isAway || boot.clock.nowMs() > deadlineMs) throw error;
+        await boot.clock.sleep(DATABASE_RETRY_MS, boot.stop);
+      }
+    }
+    await seedPlatform(db, { random: boot.random, domain: boot.config.cluster.domain });
+    return () => db.destroy();
+  });
+}
+
+async function listen(deps: Controller): Promise<() => Promise<void>> {
+  const files = consoleFiles(join(sourceRoot, 'dist', 'console'), deps.config.cluster.domain);
+  const server = await buildServer(deps, controllerRoutes, files);
+  await server.listen({ host: LISTEN, port: deps.config.controller.port });
+  return () => server.close();
+}
+
+function registerRoutes(boot: Boot, bus: Bus): () => Promise<void> {
+  const { domain } = boot.config.cluster;
+  const hosts = systemHosts(domain);
+  const registration = {
+    host: LISTEN,
+    port: boot.config.controller.port,
+    uris: [hosts.api, hosts.console, domain],
+    tags: { component: 'CloudController' },
+    private_instance_id: `controller-${boot.node.id}`,
+  };
+  const registrant = new Registrant({
+    bus,
+    clock: boot.clock,
+    intervalS: boot.config.router.registerS,
+    registrations: () => [registration],
+  });
+  return () => registrant[Symbol.asyncDispose]();
+}
