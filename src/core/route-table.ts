@@ -165,9 +165,11 @@ export class RouteTable {
     uris?.delete(uri);
     if (uris?.size === 0) this.#holders.delete(address);
     changes.push({ do: 'remove-endpoint', uri, endpoint: entry.endpoint, because });
-    if (route.entries.size > 0) return this.#nameApp(uri, route, changes);
-    this.#routes.delete(uri);
-    changes.push({ do: 'remove-route', uri });
+    if (route.entries.size > 0) this.#nameApp(uri, route, changes);
+    else {
+      this.#routes.delete(uri);
+      changes.push({ do: 'remove-route', uri });
+    }
   }
 
   #nameApp(uri: string, route: Route, changes: RouteChange[]): void {

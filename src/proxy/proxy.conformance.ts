@@ -84,7 +84,7 @@ export function proxyConformance(name: string, open: () => Promise<ProxyRig>): v
       assert.equal(unknown.headers['content-type'], 'text/plain; charset=utf-8');
       assert.equal(unknown.headers['x-content-type-options'], 'nosniff');
       assert.equal(unknown.body, "404 Not Found: Requested route ('nobody.test') does not exist.\n");
-      const empty = await rig.request({ host: '' });
+      const empty = await rig.request({ host: ':8080' });
       assert.equal(empty.status, 400);
       assert.equal(empty.headers['x-cf-routererror'], 'empty_host');
       assert.equal(empty.body, '400 Bad Request: Request had empty Host header\n');

@@ -1,0 +1,206 @@
+import { access, chmod, mkdir, stat } from 'node:fs/promises';
+import Type from 'typebox';
+import { decode } from '../../contract/decode.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { exec } from '../../platform/exec.ts';
+import { isMissing, readJsonIfExists, readTextIfExists, writeFileAtomic } from '../../platform/files.ts';
+import { AdminError, AdminSocket } from './admin-socket.ts';
+import { filesOf, fingerprint, type HaproxyOptions, renderConfig, renderHead } from './config-file.ts';
+import { requireFreePort } from './port-owner.ts';
+import { identify } from './running.ts';
+import type { Slots } from './slots.ts';
+
+/** What must be known to take over a HAProxy that a predecessor started. */
+const StateFile = Type.Object({
+  sinkPort: Type.Integer(),
+  /** HAProxy processes that were replaced and may still finish requests. */
+  retired: Type.Array(Type.Integer(), { default: [] }),
+});
+
+/** HAProxy as a process: detached from this one, found again by its pid file and admin socket. */
+export class HaproxyProcess {
+  readonly admin: AdminSocket;
+  readonly #options: HaproxyOptions;
+  readonly #files: ReturnType<typeof filesOf>;
+  readonly #clock: Clock;
+  #pid = 0;
+  #retired: number[] = [];
+  #sinkPort = 0;
+
+  constructor(options: HaproxyOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#files = filesOf(options.directory);
+    this.admin = new AdminSocket(this.#files.socket);
+  }
+
+  get pid(): number {
+    return this.#pid;
+  }
+
+  /** The port of the access log's sink that a predecessor used; 0 when there was none. */
+  async formerSinkPort(): Promise<number> {
+    const value = await readJsonIfExists(this.#files.state);
+    if (value === undefined) return 0;
+    const state = decode(StateFile, value, this.#files.state);
+    this.#retired = state.retired;
+    this.#sinkPort = state.sinkPort;
+    return state.sinkPort;
+  }
+
+  /** Finds a HAProxy that a predecessor left running, and whether its configuration is what ours would be. */
+  async find(sinkPort: number): Promise<{ isCurrent: boolean } | undefined> {
+    const pid = Number((await readTextIfExists(this.#files.pid))?.trim() || 0);
+    if (pid === 0 || !(await isAlive(pid))) return undefined;
+    const running = await this.#identified();
+    if (running?.pid !== pid) return undefined;
+    this.#pid = pid;
+    const isCurrent = running.description === (await this.#describe(sinkPort)).description;
+    this.#sinkPort = sinkPort;
+    return { isCurrent };
+  }
+
+  /**
+   * Starts HAProxy, or replaces the running one without closing its ports, with the routes of `slots`.
+   *
+   * @throws Error when a port is taken, ExecError with HAProxy's own words when it cannot start
+   */
+  async launch(slots: Slots, sinkPort: number): Promise<void> {
+    const former = this.#pid !== 0 && (await isAlive(this.#pid)) ? this.#pid : 0;
+    if (former === 0) await this.#requirePorts();
+    await this.#write(slots, sinkPort);
+    const replace = former === 0 ? [] : ['-x', this.#files.socket, '-sf', String(former)];
+    await exec(['haproxy', '-D', '-f', this.#files.config, '-p', this.#files.pid, ...replace]);
+    this.#pid = await this.#settled(former);
+    this.#sinkPort = sinkPort;
+    if (former !== 0) this.#retired = [...(await alive(this.#retired)), former];
+    await this.#remember();
+  }
+
+  isAlive(): Promise<boolean> {
+    return this.#pid === 0 ? Promise.resolve(false) : isAlive(this.#pid);
+  }
+
+  /** Lets open requests finish for a while, then ends it. */
+  async stop(): Promise<void> {
+    const pids = [...(await alive(this.#retired)), this.#pid].filter((pid) => pid !== 0);
+    this.#pid = 0;
+    this.#retired = [];
+    for (const [signal, waitMs] of [
+      ['SIGUSR1', this.#options.drainMs],
+      ['SIGTERM', 2000],
+      ['SIGKILL', 2000],
+    ] as const) {
+      for (const pid of await alive(pids)) kill(pid, signal);
+      if (await this.#ended(pids, waitMs)) return;
+    }
+    throw new Error(`HAProxy (pid ${pids.join(', ')}) does not end`);
+  }
+
+  async #ended(pids: readonly number[], waitMs: number): Promise<boolean> {
+    const deadlineMs = this.#clock.nowMs() + waitMs;
+    while ((await alive(pids)).length > 0) {
+      if (this.#clock.nowMs() > deadlineMs) return false;
+      await this.#clock.sleep(20);
+    }
+    return true;
+  }
+
+  async #write(slots: Slots, sinkPort: number): Promise<void> {
+    await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+    await chmod(this.#options.directory, 0o700);
+    const { head, description } = await this.#describe(sinkPort);
+    const { backends, hosts, paths, instances } = slots.render();
+    const certificates = this.#options.certificates.map((path) => `${path}\n`).join('');
+    await writeFileAtomic(this.#files.hosts, hosts, 0o600);
+    await writeFileAtomic(this.#files.paths, paths, 0o600);
+    await writeFileAtomic(this.#files.instances, instances, 0o600);
+    await writeFileAtomic(this.#files.certificates, certificates, 0o600);
+    await writeFileAtomic(this.#files.config, renderConfig(this.#options, head, description, backends), 0o600);
+  }
+
+  async #describe(sinkPort: number): Promise<{ head: string; description: string }> {
+    const head = renderHead(this.#options, sinkPort, await hasIpv6());
+    const changed = await Promise.all(this.#options.certificates.map(changedAt));
+    const outside = JSON.stringify([changed, this.#options.threads, this.#options.minTlsVersion]);
+    return { head, description: fingerprint(head + outside) };
+  }
+
+  async #requirePorts(): Promise<void> {
+    await requireFreePort(this.#options.httpPort, this.#options.address);
+    if (this.#options.certificates.length > 0) await requireFreePort(this.#options.httpsPort, this.#options.address);
+  }
+
+  async #settled(former: number): Promise<number> {
+    const deadlineMs = this.#clock.nowMs() + 10_000;
+    for (;;) {
+      const running = await this.#identified();
+      if (running && running.pid !== former) return running.pid;
+      if (this.#clock.nowMs() > deadlineMs) throw new Error('HAProxy was started but its admin socket does not answer');
+      await this.#clock.sleep(10);
+    }
+  }
+
+  async #identified(): Promise<{ pid: number; description: string } | undefined> {
+    try {
+      return await identify(this.admin);
+    } catch (error) {
+      if (error instanceof AdminError) return undefined;
+      throw error;
+    }
+  }
+
+  async #remember(): Promise<void> {
+    const state = { sinkPort: this.#sinkPort, retired: this.#retired };
+    await writeFileAtomic(this.#files.state, `${JSON.stringify(state)}\n`, 0o600);
+  }
+}
+
+/** Is this a live HAProxy? A zombie is not, nor is another process that got the number. */
+async function isAlive(pid: number): Promise<boolean> {
+  const status = await readProc(`/proc/${pid}/stat`);
+  const match = status && /^\d+ \((.*)\) (\w)/.exec(status);
+  return Boolean(match && match[1] === 'haproxy' && match[2] !== 'Z' && match[2] !== 'X');
+}
+
+async function alive(pids: readonly number[]): Promise<number[]> {
+  const states = await Promise.all(pids.map(isAlive));
+  return pids.filter((_pid, i) => states[i]);
+}
+
+async function readProc(path: string): Promise<string | undefined> {
+  try {
+    return await readTextIfExists(path);
+  } catch (error) {
+    // The process ended between open and read.
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return undefined;
+    throw error;
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+async function changedAt(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (error) {
+    if (isMissing(error)) throw new Error(`${path}, the router's certificate, does not exist`, { cause: error });
+    throw error;
+  }
+}
+
+async function hasIpv6(): Promise<boolean> {
+  try {
+    await access('/proc/net/if_inet6');
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
