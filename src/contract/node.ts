@@ -31,6 +31,8 @@ export const NodeFile = Type.Object({
   roles: Type.Array(Type.String()),
   zone: Type.String({ default: 'default' }),
   availabilityZone: Type.String({ default: 'default' }),
+  isMicro: Type.Optional(Type.Boolean({ description: 'this node is a whole cluster by itself' })),
+  hostsFile: Type.Optional(Type.String({ description: 'where host names are kept; default /etc/hosts' })),
 });
 export type NodeFile = Static<typeof NodeFile>;
 

@@ -1,0 +1,103 @@
+import { X509Certificate } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exec } from './exec.ts';
+import { readTextIfExists, temporaryDirectory } from './files.ts';
+import { writeOwnedFile } from './owned-files.ts';
+import type { SystemUser } from './system-user.ts';
+
+const RENEW_BEFORE_MS = 30 * 86_400_000;
+const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+
+type Authority = { readonly certificate: string; readonly key: string };
+
+/** Makes a certificate authority at these two paths unless both are there. Gives true when it made one. */
+export async function ensureAuthority(
+  paths: Authority,
+  options: { name: string; owner: SystemUser },
+): Promise<boolean> {
+  const [certificate, key] = [await readTextIfExists(paths.certificate), await readTextIfExists(paths.key)];
+  if (certificate !== undefined && key !== undefined) return false;
+  await using folder = await temporaryDirectory('stackato-ca');
+  const at = (name: string) => join(folder.path, name);
+  await writeFile(
+    at('ca.conf'),
+    [
+      ...['[req]', 'distinguished_name=dn', 'x509_extensions=ext', 'prompt=no', '[dn]', `CN=${options.name}`],
+      ...['[ext]', 'basicConstraints=critical,CA:TRUE,pathlen:0', 'keyUsage=critical,keyCertSign,cRLSign'],
+      'subjectKeyIdentifier=hash',
+    ].join('\n'),
+  );
+  await exec([
+    ...['openssl', 'req', '-x509', '-new', '-days', '3650', '-config', at('ca.conf'), ...NEW_KEY],
+    ...['-keyout', at('key'), '-out', at('certificate')],
+  ]);
+  // The certificate last: as long as it is missing, both are made anew.
+  await rm(paths.certificate, { force: true });
+  await writeOwnedFile(paths.key, await read(at('key')), { owner: options.owner, mode: 0o600 });
+  await writeOwnedFile(paths.certificate, await read(at('certificate')), { owner: options.owner, mode: 0o644 });
+  return true;
+}
+
+/**
+ * Makes a server certificate with its key in one PEM file unless one for the same names is there, signed by this
+ * authority and good for another 30 days. Gives true when it made one.
+ *
+ * @param options `names`: DNS names and IP addresses, as `DNS:*.example.com` and `IP:127.0.0.1`
+ */
+export async function ensureServerCertificate(
+  path: string,
+  authority: Authority,
+  options: { names: readonly string[]; owner: SystemUser; nowMs: number },
+): Promise<boolean> {
+  const existing = await readTextIfExists(path);
+  const ca = await read(authority.certificate);
+  if (existing !== undefined && isGood(existing, { ca, ...options })) return false;
+  await using folder = await temporaryDirectory('stackato-tls');
+  const at = (name: string) => join(folder.path, name);
+  const commonName = options.names[0]?.replace(/^\w+:/, '').slice(0, 64) ?? 'stackato';
+  await writeFile(at('req.conf'), `[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nCN=${commonName}\n`);
+  await writeFile(
+    at('ext.conf'),
+    [
+      ...['basicConstraints=critical,CA:FALSE', 'keyUsage=critical,digitalSignature', 'extendedKeyUsage=serverAuth'],
+      ...['authorityKeyIdentifier=keyid', `subjectAltName=${options.names.join(',')}`],
+    ].join('\n'),
+  );
+  await exec([
+    'openssl',
+    'req',
+    '-new',
+    '-config',
+    at('req.conf'),
+    ...NEW_KEY,
+    '-keyout',
+    at('key'),
+    '-out',
+    at('csr'),
+  ]);
+  const signer = ['-CA', authority.certificate, '-CAkey', authority.key, '-CAserial', at('serial'), '-CAcreateserial'];
+  await exec([
+    ...['openssl', 'x509', '-req', '-in', at('csr'), ...signer, '-days', '825', '-extfile', at('ext.conf')],
+    ...['-out', at('certificate')],
+  ]);
+  const pem = `${await read(at('certificate'))}${ca}${await read(at('key'))}`;
+  await writeOwnedFile(path, pem, { owner: options.owner, mode: 0o600 });
+  return true;
+}
+
+function isGood(pem: string, wanted: { ca: string; names: readonly string[]; nowMs: number }): boolean {
+  const certificate = new X509Certificate(pem);
+  const has = (certificate.subjectAltName ?? '').split(', ').map((name) => name.replace('IP Address:', 'IP:'));
+  return (
+    certificate.verify(new X509Certificate(wanted.ca).publicKey) &&
+    Date.parse(certificate.validTo) - wanted.nowMs > RENEW_BEFORE_MS &&
+    [...has].sort().join() === [...wanted.names].sort().join()
+  );
+}
+
+async function read(path: string): Promise<string> {
+  const text = await readTextIfExists(path);
+  if (text === undefined) throw new Error(`${path} does not exist`);
+  return text;
+}
