@@ -1,0 +1,59 @@
+import type { ProcessPlan } from './role-plan.ts';
+
+/** What the supervisor says of a process. */
+export type Supervised = {
+  readonly name: string;
+  readonly state: string;
+  readonly pid: number;
+  /** Epoch s; 0 when never started. */
+  readonly startedAtS: number;
+};
+
+/** How a process proves that it works, besides running. */
+export type Readiness = { readonly name: string; readonly pid?: number; readonly unwell: string | undefined };
+
+/** One process as people and the other nodes see it. */
+export type ProcessReport = {
+  name: string;
+  state: string;
+  pid: number;
+  uptime_s: number;
+  ready: boolean;
+  description: string;
+};
+
+/** The state of every planned process: running is not enough, it must have answered and be well. */
+export function reportProcesses(
+  plans: readonly Pick<ProcessPlan, 'name'>[],
+  seen: { supervised: readonly Supervised[]; answers: readonly Readiness[]; nowMs: number },
+): ProcessReport[] {
+  return plans.map(({ name }) => {
+    const process = seen.supervised.find((one) => one.name === name);
+    const isRunning = process?.state === 'RUNNING';
+    const answer = seen.answers.find((one) => one.name === name && (one.pid ?? process?.pid) === process?.pid);
+    const ready = isRunning && answer !== undefined && answer.unwell === undefined;
+    return {
+      name,
+      state: process?.state ?? 'STOPPED',
+      pid: process?.pid ?? 0,
+      uptime_s: isRunning ? Math.max(0, Math.round(seen.nowMs / 1000 - process.startedAtS)) : 0,
+      ready,
+      description: ready ? '' : describe(process, answer),
+    };
+  });
+}
+
+/** A role's state: READY, STARTING, STOPPED, or PARTIAL when some of its processes are stopped. */
+export function reportRole(processes: readonly ProcessReport[]): 'READY' | 'STARTING' | 'STOPPED' | 'PARTIAL' {
+  if (processes.every(({ ready }) => ready)) return 'READY';
+  const stopped = processes.filter(({ state }) => state === 'STOPPED' || state === 'FATAL' || state === 'EXITED');
+  if (stopped.length === processes.length) return 'STOPPED';
+  return stopped.length > 0 ? 'PARTIAL' : 'STARTING';
+}
+
+function describe(process: Supervised | undefined, answer: Readiness | undefined): string {
+  if (process === undefined) return 'not known to the supervisor';
+  if (process.state === 'BACKOFF') return 'ends soon after each start; its log says why';
+  if (process.state !== 'RUNNING') return '';
+  return answer?.unwell ?? 'has not answered yet';
+}
