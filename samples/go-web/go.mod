@@ -1,0 +1,3 @@
+module sample/go-web
+
+go 1.19
