@@ -136,7 +136,11 @@ export const ClusterConfig = Type.Object({
       tunnelTimeoutS: seconds(3600, 'Longest silence in a WebSocket'),
       minTlsVersion: Type.String({ default: 'TLSv1.2', description: 'Lowest TLS version' }),
       threads: Type.Integer({ default: 2, minimum: 1, description: 'HAProxy threads' }),
-      maxConnections: Type.Integer({ default: 20_000, minimum: 100, description: 'Connections of clients at one time' }),
+      maxConnections: Type.Integer({
+        default: 20_000,
+        minimum: 100,
+        description: 'Connections of clients at one time',
+      }),
       drainMs: ms(5000, 'From the end of the router until open requests are cut'),
       trustedProxies: Type.Array(Type.String(), {
         default: [],
