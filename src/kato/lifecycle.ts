@@ -1,0 +1,99 @@
+import { groupByPhase, listProcesses, type ProcessPlan } from '../core/role-plan.ts';
+import { systemClock } from '../platform/clock.ts';
+import type { Node } from './node.ts';
+import { programsOf } from './programs.ts';
+import { ReadinessProbe } from './readiness.ts';
+import { Refusal } from './refusal.ts';
+
+const READY_TIMEOUT_MS = 90_000;
+const RESTART_TIMEOUT_MS = 60_000;
+
+export type LifecycleOptions = { readonly say: (text: string) => void; readonly signal: AbortSignal };
+
+/** Starts processes phase by phase, each phase when the one before is ready; returns when all are. */
+export async function startProcesses(
+  node: Node,
+  plans: readonly ProcessPlan[],
+  options: LifecycleOptions,
+): Promise<void> {
+  await applyPrograms(node);
+  await using probe = new ReadinessProbe(node);
+  const started: Promise<void>[] = [];
+  for (const phase of groupByPhase(plans, 'startPhase')) {
+    options.say(`starting ${phase.map(({ name }) => name).join(', ')}`);
+    const starting = phase.map((plan) => node.supervisor.start(plan.name));
+    started.push(...starting);
+    // Waiting for readiness alone would hide why a process ends at once.
+    await Promise.race([
+      probe.untilReady(phase, { timeoutMs: READY_TIMEOUT_MS, signal: options.signal }),
+      firstFailure(starting),
+    ]);
+  }
+  await Promise.all(started);
+}
+
+/** Stops processes phase by phase; what they look after stops with them. */
+export async function stopProcesses(
+  node: Node,
+  plans: readonly ProcessPlan[],
+  options: LifecycleOptions,
+): Promise<void> {
+  if (!(await node.supervisor.isRunning())) return;
+  for (const phase of groupByPhase(plans, 'stopPhase')) {
+    options.say(`stopping ${phase.map(({ name }) => name).join(', ')}`);
+    await Promise.all(phase.map((plan) => node.supervisor.stop(plan.name)));
+  }
+}
+
+/** Stops everything on this node, the supervisor last. */
+export async function stopNode(node: Node, options: LifecycleOptions): Promise<void> {
+  if (!(await node.supervisor.isRunning())) return;
+  await stopProcesses(node, listProcesses(node.file.roles), options);
+  await node.supervisor.shutdown();
+}
+
+/** Restarts processes; apps go on running and being routed meanwhile. */
+export async function restartProcesses(
+  node: Node,
+  plans: readonly ProcessPlan[],
+  options: LifecycleOptions,
+): Promise<void> {
+  await applyPrograms(node);
+  const states = new Map((await node.supervisor.list()).map((process) => [process.name, process]));
+  const keeping = plans.filter((plan) => plan.outlivedByCharges && states.get(plan.name)?.state === 'RUNNING');
+  const plain = plans.filter((plan) => !keeping.includes(plan));
+  await stopProcesses(node, plain, options);
+  await startProcesses(node, plain, options);
+  for (const plan of keeping) await succeed(node, plan, options);
+}
+
+/** Ends a process without what it looks after; its successor adopts that. */
+async function succeed(node: Node, plan: ProcessPlan, options: LifecycleOptions): Promise<void> {
+  options.say(`restarting ${plan.name}; what it looks after goes on`);
+  const pidOf = async () => (await node.supervisor.list()).find(({ name }) => name === plan.name)?.pid ?? 0;
+  const before = await pidOf();
+  const endMs = systemClock.nowMs() + RESTART_TIMEOUT_MS;
+  await node.supervisor.signal(plan.name, 'USR2');
+  for (let pid = before; pid === before || pid === 0; pid = await pidOf()) {
+    if (systemClock.nowMs() > endMs) {
+      throw new Refusal(
+        `${plan.name} did not end within ${RESTART_TIMEOUT_MS / 1000} s of being asked to`,
+        `read ${node.paths.log}/${plan.name}.log`,
+      );
+    }
+    await systemClock.sleep(100, options.signal);
+  }
+  await using probe = new ReadinessProbe(node);
+  await probe.untilReady([plan], { timeoutMs: READY_TIMEOUT_MS, signal: options.signal });
+}
+
+async function applyPrograms(node: Node): Promise<void> {
+  await node.supervisor.configure(await programsOf(node, listProcesses(node.file.roles)));
+  await node.supervisor.ensureRunning();
+}
+
+function firstFailure(starting: readonly Promise<void>[]): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const one of starting) one.catch(reject);
+  });
+}

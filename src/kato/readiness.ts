@@ -1,0 +1,91 @@
+import { readFile } from 'node:fs/promises';
+import type { Bus } from '../bus/bus.ts';
+import { discoverComponents } from '../bus/discovery.ts';
+import { connectNats } from '../bus/nats.ts';
+import { type ProcessReport, type Readiness, reportProcesses } from '../core/process-status.ts';
+import type { ProcessPlan } from '../core/role-plan.ts';
+import { systemClock } from '../platform/clock.ts';
+import { silentLog } from '../platform/log.ts';
+import { isPostgresqlReady } from '../platform/postgresql.ts';
+import { canConnect } from '../platform/probe.ts';
+import type { Node } from './node.ts';
+import { Refusal } from './refusal.ts';
+
+/** Watches a node's processes; holds kato's own bus connection while there is a bus. */
+export class ReadinessProbe implements AsyncDisposable {
+  readonly #node: Node;
+  #bus: Bus | undefined;
+
+  constructor(node: Node) {
+    this.#node = node;
+  }
+
+  /** The bus, or undefined when there is none now. */
+  async bus(): Promise<Bus | undefined> {
+    if (this.#bus?.status() === 'connected') return this.#bus;
+    if (!(await this.#isBusUp())) return undefined;
+    await this.#bus?.close();
+    const { user, password, servers, caFile } = this.#node.credentials.bus;
+    const ca = await readFile(caFile, 'utf8');
+    this.#bus = await connectNats({ servers, user, password, ca, name: 'kato', log: silentLog });
+    return this.#bus;
+  }
+
+  /** The state of these processes now. `timeoutMs` bounds the wait for those that do not answer. */
+  async look(plans: readonly ProcessPlan[], timeoutMs = 1000): Promise<ProcessReport[]> {
+    const supervised = (await this.#node.supervisor.isRunning()) ? await this.#node.supervisor.list() : [];
+    const answers = supervised.some(({ state }) => state === 'RUNNING') ? await this.#answers(plans, timeoutMs) : [];
+    return reportProcesses(plans, { supervised, answers, nowMs: systemClock.nowMs() });
+  }
+
+  /**
+   * Waits until these processes are ready.
+   *
+   * @throws Refusal naming those that are not, with where to look
+   */
+  async untilReady(plans: readonly ProcessPlan[], options: { timeoutMs: number; signal?: AbortSignal }): Promise<void> {
+    const endMs = systemClock.nowMs() + options.timeoutMs;
+    for (;;) {
+      const late = (await this.look(plans, 500)).filter(({ ready }) => !ready);
+      if (late.length === 0) return;
+      if (systemClock.nowMs() >= endMs) throw notReady(this.#node, late, options.timeoutMs);
+      await systemClock.sleep(100, options.signal);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#bus?.close();
+  }
+
+  async #answers(plans: readonly ProcessPlan[], timeoutMs: number): Promise<Readiness[]> {
+    const wants = (name: string) => plans.some((plan) => plan.name === name);
+    const answers: Readiness[] = [];
+    if (wants('nats'))
+      answers.push({ name: 'nats', unwell: (await this.#isBusUp()) ? undefined : 'refuses connections' });
+    if (wants('postgresql')) {
+      const isReady = await isPostgresqlReady(this.#node.paths);
+      answers.push({ name: 'postgresql', unwell: isReady ? undefined : 'refuses connections' });
+    }
+    const expected = plans.filter(({ name }) => name !== 'nats' && name !== 'postgresql').length;
+    const bus = expected > 0 ? await this.bus() : undefined;
+    const found = bus === undefined ? [] : await discoverComponents(bus, { timeoutMs });
+    for (const { process, pid, unwell } of found) {
+      if (process !== undefined) answers.push({ name: process, unwell, ...(pid === undefined ? {} : { pid }) });
+    }
+    return answers;
+  }
+
+  #isBusUp(): Promise<boolean> {
+    return canConnect({ host: '127.0.0.1', port: this.#node.config.bus.port });
+  }
+}
+
+function notReady(node: Node, late: readonly ProcessReport[], timeoutMs: number): Refusal {
+  const lines = late.map(
+    ({ name, state, description }) => `  ${name}: ${state}${description ? `, ${description}` : ''}`,
+  );
+  return new Refusal(
+    `not ready within ${Math.round(timeoutMs / 1000)} s:\n${lines.join('\n')}`,
+    `read ${late.map(({ name }) => `${node.paths.log}/${name}.log`).join(', ')}`,
+  );
+}

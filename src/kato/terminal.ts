@@ -1,0 +1,50 @@
+import { styleText } from 'node:util';
+import { environment } from '../platform/config.ts';
+
+/** Where kato's results and progress go: results to standard output, everything else to standard error. */
+export type Terminal = {
+  readonly json: boolean;
+  /** The command's result: text for people, or one JSON document with `--json`. */
+  readonly result: (text: string, value: unknown) => void;
+  /** Progress for people; silent with `--json`. */
+  readonly say: (text: string) => void;
+  readonly isInteractive: boolean;
+};
+
+export function terminal(json: boolean): Terminal {
+  return {
+    json,
+    result: (text, value) => void process.stdout.write(json ? `${JSON.stringify(value, null, 2)}\n` : `${text}\n`),
+    say: (text) => void (json || process.stderr.write(`${text}\n`)),
+    isInteractive: Boolean(process.stdin.isTTY && process.stderr.isTTY) && !environment.ci && !json,
+  };
+}
+
+/** Columns aligned, two spaces apart; the first row is the head. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** A state in its colour, when standard output shows colours. */
+export function coloured(state: string): string {
+  if (environment.noColor || !process.stdout.isTTY) return state;
+  const word = state.trim();
+  const colour =
+    word === 'READY' || word === 'RUNNING' ? 'green' : word === 'STARTING' || word === 'PARTIAL' ? 'yellow' : 'red';
+  return styleText(colour, state);
+}
+
+/** `850 ms`, `12.3 s`, `2 min 5 s`. */
+export function formatElapsed(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}

@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import { exec } from './exec.ts';
+import type { Paths } from './paths.ts';
+
+/** Version of the Debian package. */
+export const postgresqlVersion = '15';
+const BIN = `/usr/lib/postgresql/${postgresqlVersion}/bin`;
+
+/** Path of one of the server's programs. */
+export function postgresqlBinary(name: 'postgres' | 'initdb' | 'psql' | 'pg_isready'): string {
+  return join(BIN, name);
+}
+
+/** Where the control database of a node lives. */
+export function postgresqlPaths(paths: Paths) {
+  return {
+    data: join(paths.postgresql, 'data'),
+    config: join(paths.postgresql, 'postgresql.conf'),
+    hba: join(paths.postgresql, 'pg_hba.conf'),
+    ident: join(paths.postgresql, 'pg_ident.conf'),
+    socketFolder: join(paths.run, 'postgresql'),
+    socket: join(paths.run, 'postgresql', '.s.PGSQL.5432'),
+  };
+}
+
+/** The server's argument array; runs as the account `postgres`. */
+export function postgresqlProgram(paths: Paths): string[] {
+  const { data, config } = postgresqlPaths(paths);
+  return [postgresqlBinary('postgres'), '-D', data, '-c', `config_file=${config}`];
+}
+
+/** Does the control database take connections now? */
+export async function isPostgresqlReady(paths: Paths): Promise<boolean> {
+  const { socketFolder } = postgresqlPaths(paths);
+  const argv = [postgresqlBinary('pg_isready'), '-q', '-t', '2', '-h', socketFolder];
+  return (await exec(argv, { okCodes: [0, 1, 2] })).code === 0;
+}
+
+/** The URL of the control database for one user of it, over the socket. */
+export function postgresqlUrl(paths: Paths, user: { name: string; password: string }): string {
+  const host = encodeURIComponent(postgresqlPaths(paths).socketFolder);
+  return `postgresql://${user.name}:${encodeURIComponent(user.password)}@localhost/stackato?host=${host}`;
+}
