@@ -9,18 +9,20 @@ memory=${MEMORY_LIMIT:-256m}
 memory=${memory%%[!0-9]*}
 workers=$((memory / 40))
 [ $workers -ge 2 ] || workers=2
-for name in nginx.conf fpm.conf; do
-  sed "s|@PORT@|${PORT:?}|g; s|@ROOT@|${web%/.}|g; s|@TMP@|$tmp|g; s|@WORKERS@|$workers|g" "$php/$name" > "$tmp/$name"
-done
+# Standard output may belong to another user, whom these programs are not; then their lines go another way.
+log=/dev/stdout
 if ! (: > /dev/stdout) 2> /dev/null; then
-  rm -f "$tmp/access-log"
-  mkfifo "$tmp/access-log"
-  sed -i "s|access_log /dev/stdout|access_log $tmp/access-log|" "$tmp/nginx.conf"
-  cat <> "$tmp/access-log" &
+  log=$tmp/log-pipe
+  rm -f "$log"
+  mkfifo "$log"
+  cat <> "$log" &
 fi
+for name in nginx.conf fpm.conf; do
+  sed "s|@PORT@|${PORT:?}|g; s|@ROOT@|${web%/.}|g; s|@TMP@|$tmp|g; s|@WORKERS@|$workers|g; s|@LOG@|$log|g" "$php/$name" > "$tmp/$name"
+done
 PATH=$PATH:/usr/sbin
 "$(cat "$php/fpm")" --nodaemonize --force-stderr --fpm-config "$tmp/fpm.conf" -d session.save_path="$tmp/sessions" \
-  -d display_errors=0 -d log_errors=1 -d error_log=/dev/stderr &
+  -d display_errors=0 -d log_errors=1 &
 fpm=$!
 nginx -e stderr -p "$php" -c "$tmp/nginx.conf" &
 nginx=$!

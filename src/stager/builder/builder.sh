@@ -62,10 +62,12 @@ supplied_path() {
   export PATH
 }
 
-run() { # buildpack name, what, then the command
+run() { # buildpack name, then the command
   local name=$1
   shift
-  "$@" < /dev/null || fail 223 "$(basename "$1") of $name ended with status $?" "$name"
+  "$@" < /dev/null
+  local code=$?
+  [ $code -eq 0 ] || fail 223 "bin/$(basename "$1") of $name ended with status $code" "$name"
   supplied_path
 }
 
