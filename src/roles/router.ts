@@ -1,0 +1,60 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Bus } from '../bus/bus.ts';
+import { componentPart } from '../bus/component.ts';
+import type { Boot } from '../platform/config.ts';
+import { isMissing } from '../platform/files.ts';
+import { part } from '../platform/lifecycle.ts';
+import { Haproxy } from '../proxy/haproxy/haproxy.ts';
+import { Router } from '../router/router.ts';
+import type { Role } from './role.ts';
+
+export const router: Role = async (boot, bus) => {
+  const control = await buildRouter(boot, bus);
+  return [
+    part('router', async () => {
+      await control.start();
+      return () => control.stop(boot.stop.reason === 'SIGUSR2');
+    }),
+    componentPart({ type: 'Router', bus, boot, varz: () => control.varz(), unwell: () => control.unwell() }),
+  ];
+};
+
+async function buildRouter(boot: Boot, bus: Bus): Promise<Router> {
+  const { router: config } = boot.config;
+  const isRoot = process.getuid?.() === 0;
+  const proxy = new Haproxy(
+    {
+      directory: boot.paths.router,
+      httpPort: config.httpPort,
+      httpsPort: config.httpsPort,
+      certificates: await certificates(boot.paths.tls),
+      minTlsVersion: config.minTlsVersion,
+      threads: config.threads,
+      maxConnections: config.maxConnections,
+      backends: config.backends,
+      requestTimeoutS: config.requestTimeoutS,
+      tunnelTimeoutS: config.tunnelTimeoutS,
+      drainMs: config.drainMs,
+      trustedProxies: config.trustedProxies,
+      stickyCookies: config.stickyCookies,
+      ...(isRoot ? { user: 'haproxy' } : {}),
+    },
+    boot,
+  );
+  const { registerS, pruneS, startDelayMs } = config;
+  const id = `${boot.node.index}-${boot.node.id}`;
+  return new Router({ ...boot, bus, proxy, id, address: boot.node.address, registerS, pruneS, startDelayMs });
+}
+
+/** The default certificate and those added to `router.d`, each a PEM file with certificate, chain and key. */
+async function certificates(folder: string): Promise<string[]> {
+  const more = join(folder, 'router.d');
+  try {
+    const names = (await readdir(more)).filter((name) => name.endsWith('.pem')).sort();
+    return [join(folder, 'router.pem'), ...names.map((name) => join(more, name))];
+  } catch (error) {
+    if (isMissing(error)) return [join(folder, 'router.pem')];
+    throw error;
+  }
+}

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { MemoryBroker, MemoryBus } from '../bus/memory.ts';
+import type { PayloadOf } from '../contract/subject.ts';
+import { subjects } from '../contract/subjects.ts';
+import { FakeClock, settle } from '../platform/clock.ts';
+import { silentLog } from '../platform/log.ts';
+import { seededRandom } from '../platform/random.ts';
+import { FakeProxy } from '../proxy/fake.ts';
+import type { RegisterMessage } from './registration.ts';
+import { Router } from './router.ts';
+
+const APP = '7a1c9f0e-0000-4000-8000-000000000001';
+const registration = (change: Partial<RegisterMessage> = {}): RegisterMessage => ({
+  host: '10.0.0.1',
+  port: 40_001,
+  uris: ['a.test'],
+  app: APP,
+  private_instance_id: 'i1',
+  private_instance_index: '3',
+  ...change,
+});
+
+function open() {
+  const clock = new FakeClock();
+  const broker = new MemoryBroker();
+  const [bus, peer] = [new MemoryBus(broker), new MemoryBus(broker)];
+  const proxy = new FakeProxy({ clock, random: seededRandom() });
+  const build = () =>
+    new Router({
+      bus,
+      clock,
+      log: silentLog,
+      proxy,
+      id: '0-abc',
+      address: '10.0.0.9',
+      registerS: 20,
+      pruneS: 120,
+      startDelayMs: 1500,
+    });
+  const serve = (address: string) => proxy.listen(address, () => ({ status: 200, headers: {}, body: address }));
+  serve('10.0.0.1:40001');
+  return { clock, bus, peer, proxy, build, serve };
+}
+
+async function started(rig: ReturnType<typeof open>): Promise<Router> {
+  const router = rig.build();
+  const ready = router.start();
+  await rig.clock.advance(1500);
+  await ready;
+  return router;
+}
+
+const status = (rig: ReturnType<typeof open>, host = 'a.test') => rig.proxy.request({ host }).status;
+
+describe('router', () => {
+  test('asks for registrations and accepts traffic only when they have settled', async () => {
+    const rig = open();
+    const heard: number[] = [];
+    rig.peer.subscribe(subjects.routerStart, [], (start) => {
+      heard.push(start.minimumRegisterIntervalInSeconds);
+      rig.peer.publish(subjects.routerRegister, [], registration());
+    });
+    const ready = rig.build().start();
+    await rig.clock.advance(200);
+    assert.throws(() => rig.proxy.request({ host: 'a.test' }), /refused/);
+    await rig.clock.advance(400);
+    await ready;
+    assert.deepEqual(heard, [20]);
+    assert.equal(status(rig), 200);
+  });
+
+  test('waits no longer than the start delay when registrations never settle', async () => {
+    const rig = open();
+    let port = 1;
+    const noise = rig.clock.every(100, () =>
+      rig.peer.publish(subjects.routerRegister, [], registration({ port: port++, private_instance_id: `n${port}` })),
+    );
+    let isReady = false;
+    const ready = rig.build().start();
+    void ready.then(() => {
+      isReady = true;
+    });
+    await rig.clock.advance(1400);
+    assert.equal(isReady, false);
+    await rig.clock.advance(200);
+    assert.equal(isReady, true);
+    noise[Symbol.dispose]();
+  });
+
+  test('follows register and unregister, and answers greetings', async () => {
+    const rig = open();
+    await started(rig);
+    rig.peer.publish(subjects.routerRegister, [], registration());
+    await settle();
+    assert.equal(status(rig), 200);
+    rig.peer.publish(subjects.routerUnregister, [], registration({ private_instance_id: 'other' }));
+    await settle();
+    assert.equal(status(rig), 200);
+    rig.peer.publish(subjects.routerUnregister, [], registration());
+    await settle();
+    assert.equal(status(rig), 404);
+    const greeting = rig.peer.request(subjects.routerGreet, [], {}, { timeoutMs: 1000 });
+    assert.deepEqual(await greeting, [
+      { id: '0-abc', hosts: ['10.0.0.9'], minimumRegisterIntervalInSeconds: 20, pruneThresholdInSeconds: 120 },
+    ]);
+  });
+
+  test('forgets endpoints that fall silent, but not while the bus is cut', async () => {
+    const rig = open();
+    await started(rig);
+    rig.peer.publish(subjects.routerRegister, [], registration());
+    await settle();
+    rig.bus.setConnected(false);
+    await rig.clock.advance(600_000);
+    assert.equal(status(rig), 200);
+    rig.bus.setConnected(true);
+    await rig.clock.advance(110_000);
+    assert.equal(status(rig), 200, 'a whole interval is given to those that come back');
+    await rig.clock.advance(60_000);
+    assert.equal(status(rig), 404);
+  });
+
+  test('takes over what a predecessor left, and prunes nothing of it for a whole interval', async () => {
+    const rig = open();
+    const first = await started(rig);
+    rig.peer.publish(subjects.routerRegister, [], registration());
+    await settle();
+    await first.stop(true);
+    assert.equal(status(rig), 200);
+    await rig.clock.advance(1_000_000);
+    await rig.build().start();
+    await rig.clock.advance(115_000);
+    assert.equal(status(rig), 200);
+    await rig.clock.advance(60_000);
+    assert.equal(status(rig), 404);
+  });
+
+  test('an address that changed hands never gets the former app its requests', async () => {
+    const rig = open();
+    await started(rig);
+    rig.peer.publish(subjects.routerRegister, [], registration());
+    await settle();
+    const other = registration({ uris: ['b.test'], app: 'other', private_instance_id: 'i2' });
+    rig.peer.publish(subjects.routerRegister, [], other);
+    await settle();
+    assert.equal(status(rig), 404);
+    assert.equal(status(rig, 'b.test'), 200);
+  });
+
+  test('refuses what could not be steered, and goes on', async () => {
+    const rig = open();
+    await started(rig);
+    const odd: Partial<RegisterMessage>[] = [
+      { host: 'name.example' },
+      { port: 0 },
+      { private_instance_id: 'a;shutdown' },
+      { app: 'x\ny' },
+      { uris: ['a.test/x y'] },
+    ];
+    for (const change of odd) rig.peer.publish(subjects.routerRegister, [], registration(change));
+    await settle();
+    assert.equal(status(rig), 404);
+    rig.peer.publish(subjects.routerRegister, [], registration({ uris: ['a.test', 'not a uri'] }));
+    await settle();
+    assert.equal(status(rig), 200);
+  });
+
+  test('says each request into the log of its app, and counts it', async () => {
+    const rig = open();
+    const heard: PayloadOf<typeof subjects.appLog>[] = [];
+    rig.peer.subscribe(subjects.appLog, ['*'], (log) => heard.push(log));
+    const router = await started(rig);
+    rig.peer.publish(subjects.routerRegister, [], registration());
+    await settle();
+    rig.proxy.request({ host: 'a.test', path: '/x?y=1', headers: { 'user-agent': 'curl "8"' } });
+    rig.proxy.request({ host: 'a.test' });
+    rig.proxy.request({ host: 'nobody.test' });
+    await rig.clock.advance(20);
+    assert.equal(heard.length, 1);
+    const [first] = heard[0]?.lines ?? [];
+    assert.equal(heard[0]?.lines.length, 2);
+    assert.equal(first?.source, 'RTR');
+    assert.equal(first?.instance, '3');
+    const expected =
+      /^a\.test - \[2023-11-14T22:13:2\d\.\d{9}Z\] "GET \/x\?y=1 HTTP\/1\.1" 200 0 14 "-" "curl \\"8\\"" "127\.0\.0\.1:1" "10\.0\.0\.1:40001" x_forwarded_for:"127\.0\.0\.1" x_forwarded_proto:"http" vcap_request_id:"[0-9a-f-]{36}" response_time:0\.000000 gorouter_time:0\.000000 app_id:"7a1c9f0e-[0-9a-f-]+" app_index:"3" instance_id:"i1" x_cf_routererror:"-"$/;
+    assert.match(first?.text ?? '', expected);
+    const varz = router.varz();
+    assert.equal(varz.requests, 3);
+    assert.equal(varz.responses_2xx, 2);
+    assert.equal(varz.bad_requests, 1);
+    assert.equal(varz.urls, 1);
+    assert.equal(varz.droplets, 1);
+  });
+});
