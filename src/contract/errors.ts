@@ -42,6 +42,16 @@ export const errorTable = {
   BuildpackNameStackLifecycleTaken: { code: 290000, status: 422, text: '%s' },
   BuildpackInvalid: { code: 290003, status: 400, text: 'Buildpack is invalid: %s' },
   FeatureDisabled: { code: 330002, status: 403, text: 'Feature Disabled: %s' },
+  ScaleDisabledDuringDeployment: {
+    code: 390016,
+    status: 422,
+    text: 'Cannot scale this process while a deployment is in flight.',
+  },
+  StopDisabledDuringDeployment: {
+    code: 390024,
+    status: 422,
+    text: 'Cannot stop the app while it is deploying, please cancel the deployment before stopping the app.',
+  },
   BuildpackZipError: { code: 390013, status: 422, text: 'Buildpack zip error: %s' },
 } as const satisfies Record<string, { code: number; status: number; text: string }>;
 
