@@ -98,7 +98,7 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
   base: [
     everyone,
     {
-      says: any(s.nodeStatus, s.systemLog, s.componentDiscover, s.routerGreet),
+      says: any(s.nodeStatus, s.systemLog, s.componentDiscover),
       hears: any(s.nodeFind, s.routerRegister, s.routerUnregister),
     },
   ],
