@@ -1,0 +1,260 @@
+import { mkdir } from 'node:fs/promises';
+import type { Bus } from '../bus/bus.ts';
+import type { ContainerEngine } from '../container/container.ts';
+import type { PayloadOf } from '../contract/subject.ts';
+import { subjects } from '../contract/subjects.ts';
+import { platformVersion } from '../contract/version.ts';
+import { crashesToRemove } from '../core/crash-retention.ts';
+import type { Boot } from '../platform/config.ts';
+import { adopt } from './adoption.ts';
+import { AppLog } from './app-log.ts';
+import { Capacity } from './capacity.ts';
+import { Cursors } from './cursors.ts';
+import { type DropletStore, Droplets, imageKeyOf } from './droplets.ts';
+import type { StartMessage } from './instance.ts';
+import { Keeper } from './keeper.ts';
+import type { Probe } from './probe.ts';
+import { Registry } from './registry.ts';
+import { Routes } from './routes.ts';
+import { Snapshot } from './snapshot.ts';
+import { describeInstance, usageOf } from './stats.ts';
+
+export type DeaOptions = {
+  readonly boot: Pick<Boot, 'node' | 'config' | 'paths' | 'log' | 'clock' | 'random'>;
+  readonly bus: Bus;
+  readonly engine: ContainerEngine;
+  readonly probe: Probe;
+  /** Default: downloads them. */
+  readonly droplets?: DropletStore;
+};
+
+const HOUSEKEEPING_MS = 10_000;
+
+/** Droplet execution agent: runs instances on this node and speaks for them on the bus. */
+export class Dea {
+  readonly registry = new Registry();
+  readonly capacity: Capacity;
+  readonly #options: DeaOptions;
+  readonly #cursors: Cursors;
+  readonly #snapshot: Snapshot;
+  readonly #droplets: DropletStore;
+  readonly #routes: Routes;
+  readonly #keeper: Keeper;
+  readonly #leave = new AbortController();
+  readonly #open: Disposable[] = [];
+  readonly #startedAtMs: number;
+  #isEnding = false;
+  #isAnnouncing = false;
+
+  /** Takes over what a predecessor left, then begins to listen. */
+  static async open(options: DeaOptions): Promise<Dea> {
+    const { paths, config } = options.boot;
+    await mkdir(paths.dea, { recursive: true, mode: 0o700 });
+    const dea = new Dea(options);
+    await dea.#begin(config.dea.heartbeatMs, config.dea.advertiseS * 1000);
+    return dea;
+  }
+
+  private constructor(options: DeaOptions) {
+    const { boot, bus, engine, probe } = options;
+    const { clock, config, node, log, random, paths } = boot;
+    this.#options = options;
+    this.#startedAtMs = clock.nowMs();
+    this.capacity = new Capacity(engine, config.dea, this.registry);
+    this.#cursors = new Cursors(paths.dea);
+    this.#snapshot = new Snapshot(paths.dea, () => this.registry.list().map((instance) => instance.record()));
+    this.#droplets = options.droplets ?? new Droplets({ engine, clock, log, directory: paths.dea });
+    this.#routes = new Routes({ bus, clock, intervalS: config.dea.registerS, node, registry: this.registry });
+    this.#keeper = new Keeper({
+      ...{ clock, random, log, node, config, bus, engine, probe },
+      registry: this.registry,
+      routes: this.#routes,
+      snapshot: this.#snapshot,
+      cursors: this.#cursors,
+      droplets: this.#droplets,
+      appLog: new AppLog(bus, clock),
+      announce: () => this.#announce(),
+      leave: this.#leave.signal,
+    });
+  }
+
+  /** Stops every instance in order, then ends. */
+  async shutDown(): Promise<void> {
+    this.#sayShutdown();
+    await Promise.all(this.registry.list().map((instance) => this.#keeper.stop(instance, 'DEA_SHUTDOWN')));
+    await this.#end();
+  }
+
+  /** Ends, but leaves instances and routes as they are, for a successor. */
+  async leave(): Promise<void> {
+    this.#sayShutdown();
+    this.#routes.leave();
+    this.#leave.abort(new Error('this process ends'));
+    await Promise.all(this.registry.list().map(({ drained }) => drained));
+    await this.#end();
+  }
+
+  async #begin(heartbeatMs: number, advertiseMs: number): Promise<void> {
+    const { boot, engine } = this.#options;
+    const { clock, log } = boot;
+    await this.#droplets.open();
+    await this.capacity.refresh();
+    const parts = { engine, keeper: this.#keeper, registry: this.registry, clock, log };
+    await adopt(parts, await this.#snapshot.load());
+    this.#cursors.keepOnly((instance) => this.registry.has(instance));
+    await this.#snapshot.save();
+    this.#listen();
+    this.#options.bus.publish(subjects.deaHello, [], this.#hello());
+    this.#heartbeat();
+    this.#advertise();
+    this.#open.push(
+      clock.every(heartbeatMs, () => this.#heartbeat()),
+      clock.every(advertiseMs, async () => {
+        await this.capacity.refresh();
+        this.#advertise();
+      }),
+      clock.every(HOUSEKEEPING_MS, () => this.#keepHouse()),
+    );
+  }
+
+  #listen(): void {
+    const { bus, boot } = this.#options;
+    this.#open.push(
+      bus.subscribe(subjects.deaStart, [boot.node.id], (message) => this.#start(message)),
+      bus.subscribe(subjects.deaStop, [], (filter) => this.#stop(filter)),
+      bus.subscribe(subjects.deaUpdate, [], (update) => this.#update(update)),
+      bus.subscribe(subjects.deaFindDroplet, [], (request, { respond }) => this.#find(request, respond)),
+      bus.subscribe(subjects.deaStatus, [], (_empty, { respond }) => respond(this.#status())),
+      bus.subscribe(subjects.deaLocate, [], () => this.#advertise()),
+      bus.subscribe(subjects.healthManagerStart, [], () => this.#heartbeat()),
+      bus.onStatus((status) => status === 'connected' && this.#announce()),
+    );
+  }
+
+  #start(message: StartMessage): unknown {
+    const { log } = this.#options.boot;
+    const { droplet, index, version } = message;
+    if (this.#isEnding) return log.warn('refused-start', { droplet, index, because: 'this DEA is shutting down' });
+    const live = this.registry.findLive(droplet, index, version);
+    if (live) return log.info('ignored-start', { droplet, index, because: `${live.id} is ${live.state}` });
+    const refusal = this.capacity.refusal(message.limits);
+    if (refusal !== undefined) return this.#keeper.refuse(message, refusal);
+    log.info('starting-instance', { droplet, index, version });
+    return this.#keeper.start(message);
+  }
+
+  #stop(filter: PayloadOf<typeof subjects.deaStop>): Promise<unknown> {
+    return Promise.all(this.registry.match(filter).map((instance) => this.#keeper.stop(instance)));
+  }
+
+  async #update(update: PayloadOf<typeof subjects.deaUpdate>): Promise<void> {
+    const { engine } = this.#options;
+    for (const instance of this.registry.match({ droplet: update.droplet })) {
+      this.#routes.update(instance, update.uris, update.route_protocols ?? instance.protocols);
+      const isAlive = instance.state === 'STARTING' || instance.state === 'RUNNING';
+      if (update.egress_network_rules && isAlive && instance.placement) {
+        await engine.setEgress(instance.id, update.egress_network_rules);
+      }
+    }
+    await this.#snapshot.save();
+  }
+
+  async #find(
+    request: PayloadOf<typeof subjects.deaFindDroplet>,
+    respond: (reply: Awaited<ReturnType<typeof describeInstance>>) => void,
+  ): Promise<void> {
+    const parts = { engine: this.#options.engine, clock: this.#options.boot.clock, node: this.#options.boot.node };
+    const { include_stats, path, ...filter } = request;
+    await Promise.all(
+      this.registry.match(filter).map(async (instance) => respond(await describeInstance(parts, instance, request))),
+    );
+  }
+
+  #hello() {
+    const { id, address } = this.#options.boot.node;
+    return { id, ip: address, version: platformVersion };
+  }
+
+  #status() {
+    const { memoryMb } = this.registry.reserved();
+    return {
+      ...this.#hello(),
+      max_memory: this.capacity.memoryMb,
+      reserved_memory: memoryMb,
+      used_memory: memoryMb,
+      num_clients: this.registry.list().length,
+      ...(this.#isEnding ? { state: 'SHUTTING_DOWN' } : {}),
+    };
+  }
+
+  #heartbeat(): void {
+    const { bus, boot } = this.#options;
+    const droplets = this.registry.heartbeat();
+    bus.publish(subjects.deaHeartbeat, [], { dea: boot.node.id, droplets, started_at_ms: this.#startedAtMs });
+  }
+
+  async #advertise(): Promise<void> {
+    if (this.#isEnding) return;
+    const { bus, boot, engine } = this.#options;
+    const { id, address, zone, availabilityZone } = boot.node;
+    const stacks = await engine.listStacks();
+    const { memoryMb, diskMb } = this.capacity.available();
+    bus.publish(subjects.deaAdvertise, [], {
+      id,
+      ip: address,
+      available_memory: memoryMb,
+      available_disk: diskMb,
+      physical_memory: this.capacity.physicalMb,
+      stacks,
+      app_id_to_count: this.registry.counts(),
+      placement_properties: { zone, availability_zone: availabilityZone },
+    });
+  }
+
+  /** Says what changed; changes of one moment are said together. */
+  #announce(): void {
+    if (this.#isAnnouncing) return;
+    this.#isAnnouncing = true;
+    queueMicrotask(() => {
+      this.#isAnnouncing = false;
+      this.#heartbeat();
+      this.#advertise().catch((error: unknown) => this.#options.boot.log.error('failed-to-advertise', { error }));
+    });
+  }
+
+  async #keepHouse(): Promise<void> {
+    const { boot, engine } = this.#options;
+    const crashed = this.registry.list().filter(({ state }) => state === 'CRASHED');
+    const kept = await Promise.all(
+      crashed.map(async ({ id, message, ending, stateAtMs, placement }) => ({
+        instance: id,
+        droplet: message.droplet,
+        index: message.index,
+        crashedAtMs: ending?.atMs ?? stateAtMs,
+        diskBytes: placement ? ((await usageOf(engine, id))?.diskBytes ?? 0) : 0,
+      })),
+    );
+    const { crashKeptS, crashDiskMb } = boot.config.dea;
+    const policy = { keptMs: crashKeptS * 1000, budgetBytes: crashDiskMb * 1_048_576 };
+    for (const { instance, because } of crashesToRemove(kept, boot.clock.nowMs(), policy)) {
+      const found = crashed.find(({ id }) => id === instance);
+      boot.log.info('removed-crashed-instance', { instance, because });
+      if (found) await this.#keeper.stop(found);
+    }
+    await this.#droplets.removeUnused(new Set(this.registry.list().map(({ message }) => imageKeyOf(message))));
+  }
+
+  #sayShutdown(): void {
+    this.#isEnding = true;
+    const hello = this.#hello();
+    this.#options.bus.publish(subjects.deaShutdown, [], { ...hello, app_id_to_count: this.registry.counts() });
+  }
+
+  async #end(): Promise<void> {
+    for (const one of this.#open) one[Symbol.dispose]();
+    await this.#routes[Symbol.asyncDispose]();
+    await this.#snapshot.save();
+    this.#cursors[Symbol.dispose]();
+    await this.#options.bus.flush();
+  }
+}
