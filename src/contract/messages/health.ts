@@ -11,6 +11,8 @@ export const HealthStart = Type.Object({
   last_updated: Type.Integer({ description: 'epoch s' }),
   running: Type.Record(Type.String(), Type.Integer(), { default: {}, description: 'version → running instances' }),
   flapping: Type.Boolean({ default: false }),
+  /** Grows with each change of the health manager that leads. Ours. */
+  term: Type.Optional(Type.Integer()),
 });
 
 /** `health.stop`: stop these instances. */
@@ -20,6 +22,7 @@ export const HealthStop = Type.Object({
   last_updated: Type.Integer(),
   instances: Type.Record(Type.String(), Type.String(), { description: 'instance id → version' }),
   running: Type.Record(Type.String(), Type.Integer(), { default: {} }),
+  term: Type.Optional(Type.Integer()),
 });
 
 /** `healthmanager.status` request. */
