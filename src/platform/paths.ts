@@ -18,6 +18,10 @@ export function pathsOf(state: string) {
     tls: at('tls'),
     caCertificate: at('tls', 'ca.pem'),
     caKey: at('tls', 'ca.key'),
+    /** The routers' certificate: certificate, chain and key in one file. */
+    routerCertificate: at('tls/router.pem'),
+    /** More of them, any `*.pem`, chosen by the name the client asks for. */
+    routerCertificates: at('tls/router.d'),
     run: at('run'),
     log: at('log'),
     setup: at('setup'),
