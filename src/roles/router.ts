@@ -5,6 +5,7 @@ import { componentPart } from '../bus/component.ts';
 import type { Boot } from '../platform/config.ts';
 import { isMissing } from '../platform/files.ts';
 import { part } from '../platform/lifecycle.ts';
+import type { Paths } from '../platform/paths.ts';
 import { Haproxy } from '../proxy/haproxy/haproxy.ts';
 import { Router } from '../router/router.ts';
 import type { Role } from './role.ts';
@@ -28,7 +29,7 @@ async function buildRouter(boot: Boot, bus: Bus): Promise<Router> {
       directory: boot.paths.router,
       httpPort: config.httpPort,
       httpsPort: config.httpsPort,
-      certificates: await certificates(boot.paths.tls),
+      certificates: await certificates(boot.paths),
       minTlsVersion: config.minTlsVersion,
       threads: config.threads,
       maxConnections: config.maxConnections,
@@ -47,14 +48,13 @@ async function buildRouter(boot: Boot, bus: Bus): Promise<Router> {
   return new Router({ ...boot, bus, proxy, id, address: boot.node.address, registerS, pruneS, startDelayMs });
 }
 
-/** The default certificate and those added to `router.d`, each a PEM file with certificate, chain and key. */
-async function certificates(folder: string): Promise<string[]> {
-  const more = join(folder, 'router.d');
+/** The default certificate and those added beside it. */
+async function certificates({ routerCertificate, routerCertificates }: Paths): Promise<string[]> {
   try {
-    const names = (await readdir(more)).filter((name) => name.endsWith('.pem')).sort();
-    return [join(folder, 'router.pem'), ...names.map((name) => join(more, name))];
+    const names = (await readdir(routerCertificates)).filter((name) => name.endsWith('.pem')).sort();
+    return [routerCertificate, ...names.map((name) => join(routerCertificates, name))];
   } catch (error) {
-    if (isMissing(error)) return [join(folder, 'router.pem')];
+    if (isMissing(error)) return [routerCertificate];
     throw error;
   }
 }

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import type { RouteMessage } from '../../core/route-table.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { temporaryDirectory } from '../../platform/files.ts';
 import { silentLog } from '../../platform/log.ts';
 import type { FakeRequest, FakeResponse } from '../fake.ts';
 import type { ProxyRig, RigBackend } from '../proxy.conformance.ts';
+import type { AccessRecord } from '../proxy.ts';
 import type { HaproxyOptions } from './config-file.ts';
 import { Haproxy } from './haproxy.ts';
 
@@ -115,4 +117,54 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
+}
+
+export const GUID = '7a1c9f0e-1111-4222-8333-000000000001';
+
+/** Sends bytes and gives all that comes back until the other side closes or `enough` is seen. */
+export function raw(port: number, text: string, enough = /$^/): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const socket = connect(port, '127.0.0.1');
+  let answer = '';
+  socket.setTimeout(10_000, () => socket.destroy(new Error(`no answer in 10 s, only ${JSON.stringify(answer)}`)));
+  socket.on('error', reject);
+  socket.on('data', (chunk: Buffer) => {
+    answer += chunk.toString('latin1');
+    if (enough.test(answer)) socket.destroy();
+  });
+  socket.on('close', () => resolve(answer));
+  socket.write(text);
+  return promise;
+}
+
+/** Asks again until the answer is right; the deadline is the failure. */
+export async function until<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
+  const deadlineMs = Date.now() + 10_000;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (Date.now() > deadlineMs) throw new Error(`waited 10 s for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+export const says = (
+  id: string,
+  at: { host: string; port: number },
+  change: Partial<RouteMessage> = {},
+): RouteMessage => ({
+  host: at.host,
+  port: at.port,
+  uris: ['a.test'],
+  app: GUID,
+  private_instance_id: id,
+  private_instance_index: '0',
+  ...change,
+});
+
+export function nextRecords(rig: HaproxyRig, count: number): Promise<AccessRecord[]> {
+  const heard: AccessRecord[] = [];
+  const { promise, resolve } = Promise.withResolvers<AccessRecord[]>();
+  rig.proxy.onAccess((record) => heard.push(record) === count && resolve(heard));
+  return promise;
 }
