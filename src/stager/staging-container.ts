@@ -1,7 +1,7 @@
 import { chown, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BindMount, ContainerEngine, Egress, Exit } from '../container/container.ts';
-import { caBundlePath, stagingPaths } from '../core/staging-env.ts';
+import { stagingPaths } from '../core/staging-env.ts';
 import { findStats, openForeign } from './foreign-file.ts';
 import type { StagingLog } from './staging-log.ts';
 
@@ -18,7 +18,6 @@ export type StagingContainerSpec = {
   readonly buildpacks: readonly (string | undefined)[];
   /** Folder on the host with `builder.sh`. */
   readonly builder: string;
-  readonly caFile: string;
 };
 
 const VCAP = { uid: 2000, gid: 2000 };
@@ -100,14 +99,11 @@ export class StagingContainer {
 
   #mounts(): BindMount[] {
     const readOnly = (source: string, destination: string): BindMount => ({ source, destination, writable: false });
-    const { input, builder, buildpacks, caFile } = this.#spec;
+    const { input, builder, buildpacks } = this.#spec;
     return [
       readOnly(input, stagingPaths.input),
       readOnly(builder, stagingPaths.builder),
-      ...buildpacks.flatMap((folder, at) =>
-        folder === undefined ? [] : [readOnly(folder, insideBuildpack(at))],
-      ),
-      ...(caFile === '' ? [] : [readOnly(caFile, caBundlePath)]),
+      ...buildpacks.flatMap((folder, at) => (folder === undefined ? [] : [readOnly(folder, insideBuildpack(at))])),
     ];
   }
 

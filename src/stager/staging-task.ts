@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Static } from 'typebox';
 import type { Bus } from '../bus/bus.ts';
@@ -149,7 +149,8 @@ export class StagingTask {
   }
 
   async #fetchPackage(): Promise<void> {
-    await mkdir(this.#input(), { recursive: true, mode: 0o755 });
+    await mkdir(this.#input(), { recursive: true });
+    await chmod(this.#input(), 0o755);
     this.#log.say('Downloading app package...');
     const maxBytes = this.#context.config.controller.maxUploadMb * 1_048_576;
     const found = await download(this.request.download_uri, this.#input('package.zip'), {
@@ -214,7 +215,6 @@ export class StagingTask {
       input: this.#input(),
       buildpacks: this.#buildpackFolders,
       builder: this.#context.builder,
-      caFile,
     });
     await this.#container.create();
     this.#log.say('Successfully created container');

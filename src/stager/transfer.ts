@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
+import { chmod } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Readable, Transform } from 'node:stream';
@@ -52,40 +53,42 @@ export function download(
     await pipeline(Readable.fromWeb(response.body as never), meter, createWriteStream(file), {
       signal: options.signal,
     });
+    // Read from inside a container too, whatever this process' umask is.
+    await chmod(file, 0o644);
     return sha256.digest('hex');
   });
 }
 
 /** Sends `prefix` and then a file that a container wrote, so a link is not followed; measures what it sends. */
-export function upload(
+export async function upload(
   url: string,
   content: { prefix: Buffer; file: string },
   options: TransferOptions,
 ): Promise<UploadOutcome> {
-  return attempts(options, async () => {
-    await using file = await openForeign(content.file);
-    const { size } = await file.stat();
+  await using file = await openForeign(content.file);
+  const { size } = await file.stat();
+  return await attempts(options, async () => {
     const bytes = content.prefix.length + size;
     const hashes = { sha1: createHash('sha1'), sha256: createHash('sha256') };
     const meter = measuring(bytes, options.what, (chunk) => {
       hashes.sha1.update(chunk);
       hashes.sha256.update(chunk);
     });
-    const answer = Promise.withResolvers<void>();
-    const send = url.startsWith('https:') ? httpsRequest : httpRequest;
-    const request = send(url, {
-      method: 'PUT',
-      headers: { 'content-type': 'application/gzip', 'content-length': bytes },
-      signal: options.signal,
-    });
-    request.on('error', answer.reject);
-    request.on('response', (response) => readAnswer(response).then(answer.resolve, answer.reject));
-    await Promise.all([
-      pipeline(joined(content.prefix, file.createReadStream({ autoClose: false })), meter, request),
-      answer.promise,
-    ]);
+    const { request, answered } = openPut(url, bytes, options.signal);
+    const body = joined(content.prefix, file.createReadStream({ autoClose: false, start: 0 }));
+    await Promise.all([pipeline(body, meter, request), answered]);
     return { bytes, sha1: hashes.sha1.digest('hex'), sha256: hashes.sha256.digest('hex') };
   });
+}
+
+function openPut(url: string, bytes: number, signal: AbortSignal) {
+  const { promise: answered, resolve, reject } = Promise.withResolvers<void>();
+  const send = url.startsWith('https:') ? httpsRequest : httpRequest;
+  const headers = { 'content-type': 'application/gzip', 'content-length': bytes };
+  const request = send(url, { method: 'PUT', headers, signal });
+  request.on('error', reject);
+  request.on('response', (response) => readAnswer(response).then(resolve, reject));
+  return { request, answered };
 }
 
 async function attempts<T>(options: TransferOptions, attempt: () => Promise<T>): Promise<T> {
