@@ -69,7 +69,7 @@ export type ContainerStats = {
   readonly pids: number;
 };
 
-/** A piece of a container's output: one line without its end; `isPartial` when it was cut for length. */
+/** A piece of a container's output: one line without its end, or a piece of a line longer than 64 KiB. */
 export type OutputLine = {
   readonly stream: 'stdout' | 'stderr';
   readonly text: string;
@@ -108,6 +108,9 @@ export class ContainerError extends Error {
  * @throws ContainerError from every operation: `not-found` for an unknown handle, else the kind that its text names
  */
 export interface ContainerEngine extends AsyncDisposable {
+  /** Id n inside a container is id n + idOffset on the host, for users and for groups. */
+  readonly idOffset: number;
+
   /** Names of the stacks that can be used. */
   listStacks(): Promise<string[]>;
   /** Makes a stack from a folder or a tar archive; replaces one of the same name for containers to come. */
@@ -116,7 +119,8 @@ export interface ContainerEngine extends AsyncDisposable {
 
   /**
    * Makes an image: a copy of a stack changed by `fill`, which gets the folder of its root. Done once per key;
-   * simultaneous calls for one key share the work; nothing is left of a failed one.
+   * simultaneous calls for one key share the work; nothing is left of a failed one. What `fill` makes for the
+   * container's users must have their ids on the host: run what unpacks as uid and gid `idOffset` + 2000.
    */
   prepareImage(image: { key: string; stack: string }, fill: (root: string) => Promise<void>): Promise<void>;
   hasImage(key: string): Promise<boolean>;

@@ -49,6 +49,8 @@ type Fallible = 'create' | 'start' | 'exec' | 'prepareImage' | 'destroy' | 'setE
 
 /** Containers in memory, whose processes a script plays; folders are real, and removed when disposed. */
 export class FakeEngine implements ContainerEngine {
+  /** Ids are the same on both sides. */
+  readonly idOffset = 0;
   /** What `space` answers; tests may change it. */
   room: { freeBytes: number; totalBytes: number };
   readonly #options: FakeOptions;

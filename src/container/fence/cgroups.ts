@@ -1,0 +1,116 @@
+import { readdir, readFile, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isMissing, readTextIfExists } from '../../platform/files.ts';
+import { exists, namesIn } from './store.ts';
+
+const MOUNT = '/sys/fs/cgroup';
+
+export type CgroupUsage = { readonly cpuNs: number; readonly memoryBytes: number; readonly pids: number };
+
+/** The kernel's accounting of containers, on hosts of either version. Paths begin with a slash. */
+export interface Cgroups {
+  readonly version: 1 | 2;
+  readonly hasSwapLimit: boolean;
+  /** Undefined once it is gone. */
+  usage(path: string): Promise<CgroupUsage | undefined>;
+  /** How often the kernel killed a process there for want of memory. */
+  oomKills(path: string): Promise<number>;
+  pids(path: string): Promise<number[]>;
+  /** Names of the groups below a path. */
+  children(path: string): Promise<string[]>;
+  /** Removes an empty group; false while processes are still leaving it. */
+  remove(path: string): Promise<boolean>;
+}
+
+export async function findCgroups(): Promise<Cgroups> {
+  return (await exists(join(MOUNT, 'cgroup.controllers'))) ? unified() : await separate();
+}
+
+/** Version 2: one tree. */
+async function unified(): Promise<Cgroups> {
+  const at = (path: string, file = '') => join(MOUNT, path, file);
+  return {
+    version: 2,
+    hasSwapLimit: true,
+    async usage(path) {
+      const [cpu, memory, stat, pids] = await readAll(
+        ['cpu.stat', 'memory.current', 'memory.stat', 'pids.current'].map((file) => at(path, file)),
+      );
+      if (cpu === undefined) return undefined;
+      const cached = field(stat, 'inactive_file');
+      const memoryBytes = Math.max(0, Number(memory ?? 0) - cached);
+      return { cpuNs: field(cpu, 'usage_usec') * 1000, memoryBytes, pids: Number(pids ?? 0) };
+    },
+    oomKills: async (path) => field(await readTextIfExists(at(path, 'memory.events')), 'oom_kill'),
+    pids: async (path) => numbers(await readTextIfExists(at(path, 'cgroup.procs'))),
+    children: (path) => folders(at(path)),
+    remove: (path) => removeTree(at(path)),
+  };
+}
+
+/** Version 1, and hybrid hosts, whose version 2 tree has no controllers: one tree per controller. */
+async function separate(): Promise<Cgroups> {
+  const trees = (await folders(MOUNT)).filter((name) => name !== 'unified');
+  const at = (tree: string, path: string, file = '') => join(MOUNT, tree, path, file);
+  return {
+    version: 1,
+    hasSwapLimit: await exists(join(MOUNT, 'memory', 'memory.memsw.limit_in_bytes')),
+    async usage(path) {
+      const [cpu, memory, stat, pids] = await readAll([
+        at('cpuacct', path, 'cpuacct.usage'),
+        at('memory', path, 'memory.usage_in_bytes'),
+        at('memory', path, 'memory.stat'),
+        at('pids', path, 'pids.current'),
+      ]);
+      if (cpu === undefined) return undefined;
+      const memoryBytes = Math.max(0, Number(memory ?? 0) - field(stat, 'total_inactive_file'));
+      return { cpuNs: Number(cpu), memoryBytes, pids: Number(pids ?? 0) };
+    },
+    oomKills: async (path) => field(await readTextIfExists(at('memory', path, 'memory.oom_control')), 'oom_kill'),
+    pids: async (path) => numbers(await readTextIfExists(at('pids', path, 'cgroup.procs'))),
+    children: async (path) => [...new Set((await Promise.all(trees.map((tree) => folders(at(tree, path))))).flat())],
+    remove: async (path) => {
+      const removed = await Promise.all(trees.map((tree) => removeTree(at(tree, path))));
+      return removed.every(Boolean);
+    },
+  };
+}
+
+function readAll(paths: readonly string[]): Promise<(string | undefined)[]> {
+  return Promise.all(paths.map((path) => readTextIfGone(path)));
+}
+
+/** A group can go away between its opening and its reading, which answers ENODEV. */
+async function readTextIfGone(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error) || (error instanceof Error && 'code' in error && error.code === 'ENODEV')) return undefined;
+    throw error;
+  }
+}
+
+async function removeTree(path: string): Promise<boolean> {
+  for (const child of await folders(path)) await removeTree(join(path, child));
+  try {
+    await rmdir(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return true;
+    if (error instanceof Error && 'code' in error && error.code === 'EBUSY') return false;
+    throw error;
+  }
+}
+
+async function folders(path: string): Promise<string[]> {
+  if ((await namesIn(path)).length === 0) return [];
+  return (await readdir(path, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
+function field(text: string | undefined, name: string): number {
+  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text ?? '')?.[1] ?? 0);
+}
+
+function numbers(text: string | undefined): number[] {
+  return (text ?? '').split('\n').filter(Boolean).map(Number);
+}

@@ -1,0 +1,238 @@
+import type { Clock } from '../../platform/clock.ts';
+import { exec } from '../../platform/exec.ts';
+import { readTextIfExists } from '../../platform/files.ts';
+import type { Log } from '../../platform/log.ts';
+import { ContainerError, type Exit } from '../container.ts';
+import type { Cgroups } from './cgroups.ts';
+import { readExit, watchExits } from './exits.ts';
+import type { Layout, Names } from './naming.ts';
+import type { Network } from './network.ts';
+import { type ContainerRecord, readRecord, removeRecord, startTicksOf, writeRecord } from './record.ts';
+import type { RuntimeCommands } from './runtime-commands.ts';
+import { exists, namesIn, type Store } from './store.ts';
+
+const SUPERVISE_MS = 1000;
+const KILL_TIMEOUT_MS = 10_000;
+const CGROUP_TRIES = 50;
+
+export type Entry = {
+  record: ContainerRecord;
+  readonly ended: PromiseWithResolvers<Exit>;
+  /** The last write of the record, which the next one waits for. */
+  written: Promise<unknown>;
+};
+
+export type ContainersTools = {
+  readonly layout: Layout;
+  readonly names: Names;
+  readonly commands: RuntimeCommands;
+  readonly store: Store;
+  readonly network: Network;
+  readonly cgroups: Cgroups;
+  readonly bootId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+/** The containers of one pool: what is known of each, how each ends, and how each goes away. */
+export class Containers {
+  readonly #tools: ContainersTools;
+  readonly #entries = new Map<string, Entry>();
+  readonly #queues = new Map<string, Promise<unknown>>();
+  readonly #watching: Disposable;
+
+  constructor(tools: ContainersTools, records: readonly ContainerRecord[]) {
+    this.#tools = tools;
+    for (const record of records) this.enter(record);
+    const watcher = watchExits(tools.layout, (handle) => void this.#noticeExit(handle));
+    const supervising = tools.clock.every(SUPERVISE_MS, () => this.#supervise());
+    this.#watching = {
+      [Symbol.dispose]: () => {
+        watcher.close();
+        supervising[Symbol.dispose]();
+      },
+    };
+  }
+
+  /** Looks after what was found: containers that ended meanwhile, or whose maker died half-way. */
+  async adopt(): Promise<void> {
+    for (const entry of [...this.#entries.values()]) {
+      const { record } = entry;
+      if (record.phase === 'creating' || record.phase === 'destroying') await this.remove(entry);
+      else if (record.phase === 'starting') await this.fail(entry);
+      else if (record.phase === 'started') await this.#checkAlive(entry);
+    }
+  }
+
+  /** Stops watching, once what is under way has ended. */
+  async close(): Promise<void> {
+    this.#watching[Symbol.dispose]();
+    await Promise.allSettled(this.#queues.values());
+  }
+
+  /** Operations that change a container run one after another. */
+  async inTurn<T>(handle: string, task: () => Promise<T>): Promise<T> {
+    const before = this.#queues.get(handle);
+    const mine = Promise.allSettled([before]).then(task);
+    const settled = Promise.allSettled([mine]);
+    this.#queues.set(handle, settled);
+    try {
+      return await mine;
+    } finally {
+      if (this.#queues.get(handle) === settled) this.#queues.delete(handle);
+    }
+  }
+
+  /** Is somebody changing this container now? */
+  isBusy(handle: string): boolean {
+    return this.#queues.has(handle);
+  }
+
+  /** Every container that is or was being made, also those an engine elsewhere made. */
+  async all(): Promise<Entry[]> {
+    for (const handle of await namesIn(this.#tools.layout.containers)) {
+      if (!this.isBusy(handle)) await this.find(handle);
+    }
+    return [...this.#entries.values()];
+  }
+
+  async find(handle: string): Promise<Entry | undefined> {
+    const known = this.#entries.get(handle);
+    if (known) return known;
+    const record = await readRecord(this.#tools.layout, handle);
+    return record && (this.#entries.get(handle) ?? this.enter(record));
+  }
+
+  async get(handle: string): Promise<Entry> {
+    const entry = /^[a-z0-9-]{1,64}$/.test(handle) ? await this.find(handle) : undefined;
+    if (entry) return entry;
+    throw new ContainerError('not-found', `no container called ${handle}`);
+  }
+
+  enter(record: ContainerRecord): Entry {
+    const entry: Entry = { record, ended: Promise.withResolvers<Exit>(), written: Promise.resolve() };
+    // Nobody needs to wait for a container that is destroyed before it ran.
+    entry.ended.promise.catch(() => undefined);
+    if (record.exit) entry.ended.resolve(record.exit);
+    this.#entries.set(record.handle, entry);
+    return entry;
+  }
+
+  async update(entry: Entry, change: Partial<ContainerRecord>): Promise<void> {
+    entry.record = { ...entry.record, ...change };
+    const write = entry.written.then(() => writeRecord(this.#tools.layout, entry.record));
+    entry.written = write.catch(() => false);
+    await write;
+  }
+
+  /** Ends a container whose start did not succeed. */
+  async fail(entry: Entry): Promise<void> {
+    await this.#kill(entry);
+    await this.#end(entry, this.#unknownExit());
+  }
+
+  /** Kills everything in a container and takes it away, as far as it exists. */
+  async remove(entry: Entry): Promise<void> {
+    const { layout, names, commands, network, store } = this.#tools;
+    const { handle } = entry.record;
+    const wasRunning = entry.record.init !== undefined && !entry.record.exit;
+    await this.update(entry, { phase: 'destroying' });
+    if (wasRunning) {
+      await this.#kill(entry);
+      entry.record.exit ??= { ...this.#unknownExit(), code: 137 };
+      entry.ended.resolve(entry.record.exit);
+    } else entry.ended.reject(new ContainerError('not-found', `${handle} was destroyed`));
+    if (await exists(commands.state(handle))) await exec(commands.delete(handle));
+    await this.removeCgroup(names.cgroup(handle));
+    await Promise.all([network.release(entry.record), store.remove([layout.root(handle)])]);
+    await removeRecord(layout, handle);
+    this.#entries.delete(handle);
+  }
+
+  async #noticeExit(handle: string): Promise<void> {
+    const entry = this.#entries.get(handle);
+    if (!entry || entry.record.exit) return;
+    const exit = await readExit(handle, this.#tools);
+    if (exit) await this.#end(entry, exit);
+  }
+
+  async #end(entry: Entry, exit: Exit): Promise<void> {
+    if (entry.record.exit) return;
+    entry.record = { ...entry.record, exit };
+    entry.ended.resolve(exit);
+    await this.update(entry, {});
+  }
+
+  /** conmon tells of every end, unless it was killed itself. */
+  async #supervise(): Promise<void> {
+    for (const entry of this.#entries.values()) {
+      if (entry.record.phase === 'started' && !this.isBusy(entry.record.handle)) await this.#checkAlive(entry);
+    }
+  }
+
+  async #checkAlive(entry: Entry): Promise<void> {
+    const { record } = entry;
+    if (record.exit) return;
+    const isOfThisBoot = record.bootId === this.#tools.bootId;
+    if (isOfThisBoot && record.conmonPid !== undefined && (await startTicksOf(record.conmonPid)) !== undefined) return;
+    await this.#noticeExit(record.handle);
+    if (entry.record.exit) return;
+    this.#tools.log.warn('lose-container-monitor', { handle: record.handle });
+    await this.fail(entry);
+  }
+
+  async #kill(entry: Entry): Promise<void> {
+    const { layout, bootId } = this.#tools;
+    const { init, handle } = entry.record;
+    const found = init ?? (await this.#initFromFile(handle));
+    if (!found || entry.record.bootId !== bootId) return;
+    // With the init of its pid namespace everything in a container ends, however much it forks.
+    if ((await startTicksOf(found.pid)) === found.startTicks) sendSignal(found.pid, 'SIGKILL');
+    const deadlineMs = this.#tools.clock.nowMs() + KILL_TIMEOUT_MS;
+    while (this.#tools.clock.nowMs() < deadlineMs) {
+      const isGone = (await startTicksOf(found.pid)) !== found.startTicks;
+      const conmonPid = entry.record.conmonPid ?? Number(await readTextIfExists(layout.conmonPidFile(handle)));
+      const isToldOf = !conmonPid || (await startTicksOf(conmonPid)) === undefined;
+      if (isGone && isToldOf) break;
+      await this.#tools.clock.sleep(2);
+    }
+    const exit = await readExit(handle, this.#tools);
+    if (exit) await this.#end(entry, exit);
+  }
+
+  async #initFromFile(handle: string): Promise<ContainerRecord['init']> {
+    const pid = Number(await readTextIfExists(this.#tools.layout.pidFile(handle)));
+    if (!pid) return undefined;
+    const startTicks = await startTicksOf(pid);
+    return startTicks === undefined ? undefined : { pid, startTicks };
+  }
+
+  /** Removes what is written down of a container that is not there. */
+  async forget(handle: string): Promise<void> {
+    this.#entries.delete(handle);
+    await removeRecord(this.#tools.layout, handle);
+  }
+
+  /** Removes a control group with every process in it. */
+  async removeCgroup(path: string): Promise<void> {
+    for (let tried = 0; tried < CGROUP_TRIES; tried++) {
+      if (await this.#tools.cgroups.remove(path)) return;
+      for (const pid of await this.#tools.cgroups.pids(path)) sendSignal(pid, 'SIGKILL');
+      await this.#tools.clock.sleep(10);
+    }
+    throw new ContainerError('failed', `processes do not leave the control group ${path}`);
+  }
+
+  #unknownExit(): Exit {
+    return { code: -1, outOfMemory: false, atMs: this.#tools.clock.nowMs() };
+  }
+}
+
+/** Sends a signal to a process that may have ended meanwhile. */
+export function sendSignal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}

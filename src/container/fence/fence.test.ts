@@ -1,0 +1,6 @@
+import { containerConformance } from '../container.conformance.ts';
+import { openTestFence } from './testing/test-fence.ts';
+
+const skip = process.getuid?.() === 0 ? false : 'the real engine needs root';
+
+containerConformance('fence', () => openTestFence(), skip);

@@ -1,0 +1,171 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { exec } from '../../platform/exec.ts';
+import type { Random } from '../../platform/random.ts';
+import { ContainerError, type Egress, type PortMapping } from '../container.ts';
+import { type AddressRange, addressText } from './addresses.ts';
+import { failure } from './failure.ts';
+import type { Names } from './naming.ts';
+import { hostBatch, hostText, insideBatch, insideText, removeVethsText } from './network-commands.ts';
+import { egressText, memberText, type NetworkMember, removalText, type TableInput, tableText } from './nft-rules.ts';
+
+const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
+
+export type NetworkOptions = {
+  readonly names: Names;
+  readonly table: TableInput;
+  /** This pool's share of the addresses; the first is not used. */
+  readonly addresses: AddressRange;
+  readonly hostPorts: { readonly first: number; readonly last: number };
+  readonly random: Random;
+};
+
+/** The number of a container's device, rules and address. */
+export type Slot = { readonly slot: number; readonly address: string };
+
+/** The containers' network: slots are handed out, ports mapped, rules kept. */
+export class Network {
+  readonly #options: NetworkOptions;
+  readonly #slots = new Set<number>();
+  readonly #ports = new Set<number>();
+  #nextSlot: number;
+  #nextPort: number;
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+    // A successor begins elsewhere, so that an address is not used again while somebody may remember it.
+    this.#nextSlot = options.random.pick(this.#slotCount);
+    this.#nextPort = options.random.pick(this.#portCount);
+  }
+
+  /** Puts the rules of these containers in place of all others. */
+  async open(members: readonly NetworkMember[]): Promise<void> {
+    if ((await readFile(FORWARDING, 'utf8')).trim() !== '1') await writeFile(FORWARDING, '1');
+    for (const member of members) this.#own(member);
+    await this.#nft(tableText(this.#options.table, members));
+  }
+
+  /** Slots that belong to this engine now. */
+  isUsed(slot: number): boolean {
+    return this.#slots.has(slot);
+  }
+
+  /** An address and host ports for a container; given back by `release`. */
+  take(containerPorts: readonly number[]): Slot & { readonly ports: PortMapping[] } {
+    const ports: PortMapping[] = [];
+    try {
+      for (const containerPort of containerPorts) ports.push({ containerPort, hostPort: this.#takePort() });
+      return { ...this.#takeSlot(), ports };
+    } catch (error) {
+      this.#givePorts(ports);
+      throw error;
+    }
+  }
+
+  attach(member: NetworkMember): Promise<void> {
+    return this.#nft(memberText(this.#options.table, member));
+  }
+
+  /** Connects the network of a container's init. */
+  async connect(member: NetworkMember, pid: number): Promise<void> {
+    const veth = this.#options.names.veth(member.slot);
+    try {
+      await exec(hostBatch, { input: hostText(veth, member.address, pid) });
+      await exec(insideBatch(pid), { input: insideText(member.address) });
+    } catch (error) {
+      throw failure('the container could not be connected to the network', error);
+    }
+  }
+
+  setEgress(slot: number, egress: readonly Egress[]): Promise<void> {
+    return this.#nft(egressText(this.#options.table.table, slot, egress));
+  }
+
+  /** Takes back rules, ports, device and address of a container, or what is there of them. */
+  async release(member: NetworkMember): Promise<void> {
+    const { table } = this.#options.table;
+    const { code } = await exec(['nft', 'list', 'chain', 'inet', table, `exact${member.slot}`], { okCodes: [0, 1] });
+    if (code === 0) await this.#nft(removalText(this.#options.table, member));
+    await this.removeVeths([member.slot]);
+    this.#slots.delete(member.slot);
+    this.#givePorts(member.ports);
+  }
+
+  /** The kernel removes a veth with the container's network, but takes its time. */
+  async removeVeths(slots: readonly number[]): Promise<void> {
+    if (slots.length === 0) return;
+    // With -force it goes on behind what is not there, and says so with exit code 1.
+    const input = removeVethsText(this.#options.names, slots);
+    await exec([...hostBatch, '-force'], { input, okCodes: [0, 1] });
+  }
+
+  /** Removes the rules of slots that belong to none of these; tells which. */
+  async removeOrphanRules(members: readonly NetworkMember[]): Promise<string[]> {
+    const { table } = this.#options.table;
+    const { stdout } = await exec(['nft', 'list', 'table', 'inet', table]);
+    const slots = [...stdout.matchAll(/^\s*chain exact(\d+) /gm)].map(([, slot]) => Number(slot));
+    const orphans = slots.filter((slot) => !members.some((member) => member.slot === slot) && !this.isUsed(slot));
+    for (const slot of orphans) {
+      const address = this.#addressOf(slot);
+      const mapping = new RegExp(`(\\d+) : ${address.replaceAll('.', '\\.')} \\. (\\d+)`, 'g');
+      const ports = [...stdout.matchAll(mapping)].map(([, hostPort, containerPort]) => ({
+        hostPort: Number(hostPort),
+        containerPort: Number(containerPort),
+      }));
+      await this.#nft(removalText(this.#options.table, { slot, address, ports, egress: [] }));
+    }
+    return orphans.map((slot) => `rules of ${this.#options.names.veth(slot)}`);
+  }
+
+  #own(member: NetworkMember): void {
+    this.#slots.add(member.slot);
+    for (const { hostPort } of member.ports) this.#ports.add(hostPort);
+  }
+
+  #takeSlot(): Slot {
+    for (let tried = 0; tried < this.#slotCount; tried++) {
+      const slot = this.#nextSlot++ % this.#slotCount;
+      if (this.#slots.has(slot)) continue;
+      this.#slots.add(slot);
+      return { slot, address: this.#addressOf(slot) };
+    }
+    throw new ContainerError(
+      'no-free-address',
+      `all ${this.#slotCount} container addresses are taken; widen the network in the configuration`,
+    );
+  }
+
+  #addressOf(slot: number): string {
+    return addressText(this.#options.addresses.first + 1 + slot);
+  }
+
+  #givePorts(ports: readonly PortMapping[]): void {
+    for (const { hostPort } of ports) this.#ports.delete(hostPort);
+  }
+
+  #takePort(): number {
+    const { first, last } = this.#options.hostPorts;
+    for (let tried = 0; tried < this.#portCount; tried++) {
+      const port = first + (this.#nextPort++ % this.#portCount);
+      if (this.#ports.has(port)) continue;
+      this.#ports.add(port);
+      return port;
+    }
+    throw new ContainerError('no-free-port', `all host ports from ${first} to ${last} are taken; widen the range`);
+  }
+
+  async #nft(input: string): Promise<void> {
+    try {
+      await exec(['nft', '-f', '-'], { input });
+    } catch (error) {
+      throw failure('the network rules could not be applied', error);
+    }
+  }
+
+  get #slotCount(): number {
+    return this.#options.addresses.last - this.#options.addresses.first - 1;
+  }
+
+  get #portCount(): number {
+    return this.#options.hostPorts.last - this.#options.hostPorts.first + 1;
+  }
+}

@@ -1,0 +1,148 @@
+import { chmod, mkdir, readdir, rename, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type ExecError, exec } from '../../platform/exec.ts';
+import { isMissing } from '../../platform/files.ts';
+import type { Log } from '../../platform/log.ts';
+import { ContainerError } from '../container.ts';
+import { btrfs, parseUsage } from './btrfs-commands.ts';
+import { failure } from './failure.ts';
+import { withFileLock } from './lock.ts';
+import type { Layout } from './naming.ts';
+
+const BTRFS_MAGIC = 0x9123683e;
+const LARGEST_AUTOMATIC_MB = 100_000;
+const SMALLEST_MB = 512;
+
+/** The btrfs file system of an engine: subvolumes with limits. */
+export interface Store {
+  snapshot(from: string, to: string): Promise<void>;
+  createSubvolume(path: string): Promise<void>;
+  protect(path: string): Promise<void>;
+  limit(path: string, bytes: number): Promise<void>;
+  /** Paths that don't exist are left out. */
+  remove(paths: readonly string[]): Promise<void>;
+  /** Bytes written by the subvolume itself; at most a second old. */
+  usageOf(path: string): Promise<number>;
+  space(): Promise<{ freeBytes: number; totalBytes: number }>;
+}
+
+/** Mounts the store if it is not, makes it if there is none; safe when several processes do so at once. */
+export async function openStore(layout: Layout, options: { storeMb: number; log: Log; nowMs: () => number }) {
+  await mkdir(layout.directory, { recursive: true });
+  await chmod(layout.directory, 0o711);
+  await checkReachable(layout.directory);
+  await withFileLock(layout.storeLock, async () => {
+    await mkdir(layout.store, { recursive: true });
+    if (!(await isBtrfs(layout.store))) await mountImage(layout, options);
+    await enableQuota(layout, options.log);
+    for (const folder of [layout.stacks, layout.subvolumes, layout.images, layout.roots, layout.making]) {
+      await mkdir(folder, { recursive: true });
+    }
+    await chmod(layout.store, 0o711);
+  });
+  return storeAt(layout, options.nowMs);
+}
+
+function storeAt(layout: Layout, nowMs: () => number): Store {
+  let usage: { atMs: number; bytes: Promise<Map<string, number>> } | undefined;
+  const readUsage = async () => parseUsage((await exec(btrfs.usage(layout.store))).stdout);
+  const run = async (what: string, argv: readonly string[]) => {
+    try {
+      await exec(argv);
+    } catch (error) {
+      throw failure(what, error);
+    }
+  };
+  return {
+    snapshot: (from, to) => run('the root file system could not be copied', btrfs.snapshot(from, to)),
+    createSubvolume: (path) => run('no subvolume could be made', btrfs.createSubvolume(path)),
+    protect: (path) => run('the stack could not be made read-only', btrfs.setReadOnly(path, true)),
+    limit: (path, bytes) => run('the disk limit could not be set', btrfs.limit(bytes, path)),
+    async remove(paths) {
+      const existing = (await Promise.all(paths.map(async (p) => ((await exists(p)) ? [p] : [])))).flat();
+      if (existing.length > 0) await run('a subvolume could not be removed', btrfs.deleteSubvolumes(existing));
+    },
+    async usageOf(path) {
+      if (!usage || nowMs() - usage.atMs >= 1000) usage = { atMs: nowMs(), bytes: readUsage() };
+      const inside = path.slice(layout.store.length + 1);
+      const bytes = await usage.bytes;
+      return bytes.get(inside) ?? [...bytes].find(([known]) => known.endsWith(`/${inside}`))?.[1] ?? 0;
+    },
+    async space() {
+      const [inside, outside] = await Promise.all([statfs(layout.store), statfs(layout.directory)]);
+      const freeBytes = Math.min(inside.bavail * inside.bsize, outside.bavail * outside.bsize);
+      return { freeBytes, totalBytes: inside.blocks * inside.bsize };
+    },
+  };
+}
+
+async function mountImage(layout: Layout, options: { storeMb: number; log: Log }): Promise<void> {
+  if (await isBtrfs(layout.directory)) return;
+  if (!(await exists(layout.storeImage))) {
+    const sizeMb = options.storeMb || (await automaticSizeMb(layout.directory));
+    const unfinished = `${layout.storeImage}.unfinished`;
+    options.log.info('make-fence-store', { path: layout.storeImage, sizeMb });
+    await rm(unfinished, { force: true });
+    await writeFile(unfinished, '', { mode: 0o600 });
+    await truncate(unfinished, sizeMb * 1024 * 1024);
+    await exec(btrfs.format(unfinished));
+    await rename(unfinished, layout.storeImage);
+  }
+  await exec(btrfs.mountImage(layout.storeImage, layout.store));
+}
+
+async function automaticSizeMb(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  const sizeMb = Math.min(LARGEST_AUTOMATIC_MB, Math.floor((bavail * bsize * 0.6) / 1e6));
+  if (sizeMb >= SMALLEST_MB) return sizeMb;
+  throw new ContainerError(
+    'disk-full',
+    `${directory} has room for ${sizeMb} MB of containers, at least ${SMALLEST_MB} MB are needed; free some space`,
+  );
+}
+
+async function enableQuota(layout: Layout, log: Log): Promise<void> {
+  const { code } = await exec(btrfs.usage(layout.store), { okCodes: [0, 1] });
+  if (code === 0) return;
+  try {
+    await exec(btrfs.enableSimpleQuota(layout.store));
+  } catch (error) {
+    log.info('use-full-quotas', { because: (error as ExecError).message });
+    await exec(btrfs.enableQuota(layout.store));
+  }
+}
+
+/** Containers' own users walk down to their root, so everybody must be able to pass. */
+async function checkReachable(directory: string): Promise<void> {
+  for (let path = dirname(directory); path !== '/'; path = dirname(path)) {
+    if (((await stat(path)).mode & 0o001) !== 0) continue;
+    throw new ContainerError(
+      'failed',
+      `containers can't pass ${path} on the way to their files; run chmod o+x ${path}`,
+    );
+  }
+}
+
+async function isBtrfs(path: string): Promise<boolean> {
+  return (await statfs(path)).type === BTRFS_MAGIC;
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+/** The names in a folder; none when there is no such folder. */
+export async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,69 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemClock } from '../../../platform/clock.ts';
+import { exec } from '../../../platform/exec.ts';
+import { temporaryDirectory } from '../../../platform/files.ts';
+import { silentLog } from '../../../platform/log.ts';
+import { systemRandom } from '../../../platform/random.ts';
+import type { ContainerEngine } from '../../container.ts';
+import { type FenceOptions, openFence } from '../fence.ts';
+import { layoutOf, namesOf } from '../naming.ts';
+import { makeTinyRoot } from './tiny-root.ts';
+
+export const TEST_POOL = 'test';
+export const TEST_NETWORK = '10.249.0.0/22';
+
+/** An engine of its own on this machine, with the stack `tiny`; everything of it goes when it is disposed. */
+export type TestFence = {
+  readonly engine: ContainerEngine;
+  readonly directory: string;
+  readonly options: FenceOptions;
+  readonly names: ReturnType<typeof namesOf>;
+  readonly layout: ReturnType<typeof layoutOf>;
+  reopen(): Promise<ContainerEngine>;
+} & AsyncDisposable;
+
+/** Opens a real engine on a small store in a temporary folder. Needs root. */
+export async function openTestFence(more: Partial<FenceOptions> = {}): Promise<TestFence> {
+  const folder = await temporaryDirectory('fence');
+  await chmod(folder.path, 0o711);
+  const directory = join(folder.path, 'fence');
+  const options: FenceOptions = {
+    directory,
+    pool: TEST_POOL,
+    network: TEST_NETWORK,
+    hostPorts: { first: 39_001, last: 39_900 },
+    deniedDestinations: ['169.254.0.0/16'],
+    runtime: 'runc',
+    storeMb: 2048,
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    ...more,
+  };
+  const engines: ContainerEngine[] = [];
+  const open = async () => {
+    const engine = await openFence(options);
+    engines.push(engine);
+    return engine;
+  };
+  const engine = await open();
+  const tiny = join(folder.path, 'tiny');
+  await mkdir(tiny);
+  await makeTinyRoot(tiny);
+  await engine.importStack('tiny', { directory: tiny });
+  const names = namesOf(directory, options.pool);
+  const layout = layoutOf(directory, options.pool);
+  return {
+    ...{ engine, directory, options, names, layout },
+    reopen: open,
+    [Symbol.asyncDispose]: async () => {
+      for (const { handle } of await engine.list()) await engine.destroy(handle);
+      for (const each of engines) await each[Symbol.asyncDispose]();
+      await engine.sweep();
+      await exec(['nft', 'delete', 'table', 'inet', names.table]);
+      await exec(['umount', layout.store]);
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
