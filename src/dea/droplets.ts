@@ -80,7 +80,8 @@ export class Droplets implements DropletStore {
       await download({ url: executableUri, path: archive, digest: digestOf(message), clock });
       const { size } = await stat(archive);
       const directory = join(root, appHome.root);
-      const { uid, gid } = await ownerIn(root);
+      const uid = this.#engine.idOffset + appHome.uid;
+      const gid = this.#engine.idOffset + appHome.gid;
       await mkdir(directory, { recursive: true });
       await chown(directory, uid, gid);
       const maxBytes = message.limits.disk * 1_048_576;
@@ -103,12 +104,6 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Pr
     signal.addEventListener('abort', onAbort, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
-}
-
-/** The app's user as the host sees it: a root file system belongs to its container's user 0. */
-async function ownerIn(root: string): Promise<{ uid: number; gid: number }> {
-  const { uid, gid } = await stat(root);
-  return { uid: uid + appHome.uid, gid: gid + appHome.gid };
 }
 
 /** Makes a folder that the archive may have brought already, as whatever. */

@@ -1,7 +1,7 @@
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import type { BindMount, ContainerEngine } from '../container/container.ts';
+import type { ContainerEngine } from '../container/container.ts';
 import type { ClusterConfig } from '../contract/config.ts';
 import { instanceEnv } from '../core/instance-env.ts';
 import { appHome, launchCommand } from '../core/launch-command.ts';
@@ -59,17 +59,9 @@ async function createContainer(parts: LaunchParts, instance: Instance, image: st
     limits: { memoryMb: mem, diskMb: disk, fds, pids: parts.config.dea.pidsLimit },
     ports: [appPort],
     egress: message.egress_network_rules,
-    mounts: await certificateMounts(parts.config),
     labels: { ...deaLabel, droplet: message.droplet, index: String(message.index), version: message.version },
   });
   instance.placement = { address: info.address, hostPort: info.ports[0]?.hostPort ?? 0 };
-}
-
-/** Puts the operator's certificates where the container's programs look for them. */
-async function certificateMounts(config: ClusterConfig): Promise<BindMount[]> {
-  const source = config.staging.caFile;
-  if (!source || !(await exists(source))) return [];
-  return [{ source, destination: '/etc/ssl/certs/ca-certificates.crt', writable: false }];
 }
 
 function environmentOf(parts: LaunchParts, instance: Instance): Record<string, string> {
@@ -104,16 +96,6 @@ async function commandOf(parts: LaunchParts, instance: Instance): Promise<string
 async function isPlainFile(path: string): Promise<boolean> {
   try {
     return (await lstat(path)).isFile();
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
   } catch (error) {
     if (isMissing(error)) return false;
     throw error;

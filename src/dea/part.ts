@@ -12,9 +12,13 @@ export function deaParts(boot: Boot, bus: Bus, engine: () => Promise<ContainerEn
   let dea: Dea | undefined;
   return [
     part('dea', async () => {
-      const opened = await Dea.open({ boot, bus, engine: await engine(), probe: networkProbe });
+      const containers = await engine();
+      const opened = await Dea.open({ boot, bus, engine: containers, probe: networkProbe });
       dea = opened;
-      return () => (boot.stop.reason === 'SIGUSR2' ? opened.leave() : opened.shutDown());
+      return async () => {
+        await (boot.stop.reason === 'SIGUSR2' ? opened.leave() : opened.shutDown());
+        await containers[Symbol.asyncDispose]();
+      };
     }),
     componentPart({ type: 'DEA', bus, boot, varz: () => (dea ? varzOf(dea) : {}) }),
   ];

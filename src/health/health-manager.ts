@@ -1,0 +1,211 @@
+import type { Bus, Message } from '../bus/bus.ts';
+import type { ClusterConfig } from '../contract/config.ts';
+import type { PayloadOf, ReplyOf } from '../contract/subject.ts';
+import { subjects } from '../contract/subjects.ts';
+import { isFlapping } from '../core/crash-backoff.ts';
+import { freshness } from '../core/freshness.ts';
+import { limitStarts, type Plan, type ProcessFacts, reconcileAll } from '../core/reconcile.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import { Counts } from './counts.ts';
+import type { DesiredSource } from './desired.ts';
+import type { Leadership } from './leadership.ts';
+import { World, type WorldPolicy } from './world.ts';
+
+export type HealthManagerOptions = {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly config: ClusterConfig['health'];
+  readonly source: DesiredSource;
+  readonly leadership: Leadership;
+};
+
+/** Compares what should run with what does, and asks for starts and stops. */
+export class HealthManager implements AsyncDisposable {
+  readonly world: World;
+  readonly counts = new Counts();
+  readonly #options: HealthManagerOptions;
+  readonly #policy: WorldPolicy;
+  readonly #open: Disposable[] = [];
+  readonly #stop = new AbortController();
+  #reading: Promise<void> | undefined;
+  #readAgain = false;
+  #staleBecause: string | undefined = 'just started';
+
+  constructor(options: HealthManagerOptions) {
+    const { config } = options;
+    this.#options = options;
+    this.#policy = {
+      freeCrashes: config.freeCrashes,
+      firstDelayMs: config.crashDelayFirstMs,
+      maxDelayMs: config.crashDelayMaxMs,
+      resetAfterMs: config.crashCountResetS * 1000,
+      graceMs: config.startGraceMs,
+      heartbeatLostMs: config.heartbeatLostMs,
+    };
+    this.world = new World(this.#policy);
+  }
+
+  /** Begins to listen, to read and to compare. */
+  start(): void {
+    const { bus, clock, config } = this.#options;
+    this.#open.push(
+      bus.subscribe(subjects.deaHeartbeat, [], (beat) => {
+        this.counts.heartbeats += 1;
+        this.world.hearHeartbeat(beat, clock.nowMs());
+      }),
+      bus.subscribe(subjects.dropletExited, [], (exit) => {
+        this.counts.exits += 1;
+        if (this.world.hearExited(exit, clock.nowMs())) this.#healAtOnce(exit.droplet);
+      }),
+      bus.subscribe(subjects.dropletUpdated, [], ({ droplet }) => {
+        this.counts.updates += 1;
+        this.world.markOutdated(droplet);
+        return this.refresh();
+      }),
+      bus.subscribe(subjects.healthManagerStatus, [], (request, message) => this.#answerStatus(request, message)),
+      bus.subscribe(subjects.healthManagerHealth, [], (request, message) => this.#answerHealth(request, message)),
+      bus.onStatus((status) => this.#heardOfBus(status === 'connected')),
+      clock.every(config.desiredRefreshMs, () => this.refresh()),
+      clock.every(config.analysisMs, () => this.analyse()),
+    );
+    bus.publish(subjects.healthManagerStart, [], {});
+    void this.refresh();
+  }
+
+  /** Why nothing is done at present; undefined when all is well. */
+  get staleBecause(): string | undefined {
+    return this.#staleBecause;
+  }
+
+  /** Reads the desired state again; calls that come meanwhile are answered by one more reading. */
+  refresh(): Promise<void> {
+    if (this.#reading) this.#readAgain = true;
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  /** Compares everything and asks for what is due. */
+  analyse(): void {
+    const { clock, log, config, leadership } = this.#options;
+    const nowMs = clock.nowMs();
+    for (const dea of this.world.sweep(nowMs)) log.warn('lost-dea', { dea, silentMs: config.heartbeatLostMs });
+    if (!this.#isFresh(nowMs) || !leadership.isLeader()) return;
+    const plans = this.#decide(this.world.allFacts(), nowMs);
+    for (const plan of limitStarts(plans, config.startsPerTick)) this.#ask(plan, nowMs);
+    this.counts.analysisMs = clock.nowMs() - nowMs;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const one of this.#open) one[Symbol.dispose]();
+    this.#stop.abort(new Error('stopped'));
+    await this.#reading;
+    await this.#options.leadership[Symbol.asyncDispose]();
+  }
+
+  async #read(): Promise<void> {
+    const { clock, log, source } = this.#options;
+    do {
+      this.#readAgain = false;
+      const beganAtMs = clock.nowMs();
+      const reading = this.world.beginReading();
+      try {
+        const apps = await source.read(this.#stop.signal);
+        this.world.setDesired(apps, reading, clock.nowMs());
+        this.counts.bulkMs = clock.nowMs() - beganAtMs;
+      } catch (error) {
+        if (!this.#stop.signal.aborted) log.warn('failed-to-read-desired', { reason: (error as Error).message });
+        return;
+      }
+    } while (this.#readAgain && !this.#stop.signal.aborted);
+  }
+
+  #heardOfBus(isConnected: boolean): void {
+    if (isConnected) this.#options.bus.publish(subjects.healthManagerStart, [], {});
+    else this.world.loseContact();
+  }
+
+  /** A crash is answered without waiting for the next analysis. */
+  #healAtOnce(droplet: string): void {
+    const { clock, leadership } = this.#options;
+    const nowMs = clock.nowMs();
+    const facts = this.world.factsOf(droplet);
+    if (!facts || !this.#isFresh(nowMs) || !leadership.isLeader()) return;
+    for (const plan of this.#decide([facts], nowMs)) this.#ask(plan, nowMs);
+  }
+
+  #decide(facts: Iterable<ProcessFacts>, nowMs: number): Plan[] {
+    return reconcileAll(facts, nowMs, this.#policy);
+  }
+
+  #isFresh(nowMs: number): boolean {
+    const { log, config } = this.#options;
+    const intervalMs = this.#policy.heartbeatLostMs;
+    const desiredMaxAgeMs = Math.max(30_000, 3 * config.desiredRefreshMs);
+    const result = freshness(this.world.freshnessFacts, nowMs, { intervalMs, desiredMaxAgeMs });
+    if (result.isFresh !== (this.#staleBecause === undefined)) {
+      log.info(result.isFresh ? 'became-fresh' : 'became-stale', result.isFresh ? {} : { because: result.because });
+    }
+    this.#staleBecause = result.isFresh ? undefined : result.because;
+    return result.isFresh;
+  }
+
+  /** Asks for the starts and stops of one process and notes that it did. */
+  #ask(plan: Plan, nowMs: number): void {
+    const { bus, log, leadership } = this.#options;
+    const { droplet, desired, actions, running } = plan;
+    const starts = actions.filter((action) => action.kind === 'start');
+    const stops = actions.filter((action) => action.kind === 'stop');
+    const common = { droplet, version: desired?.version ?? '', last_updated: desired?.updatedAtS ?? 0, running };
+    const term = leadership.term();
+    if (starts.length > 0) {
+      const indices = starts.map(({ index }) => index);
+      const flapping = starts.some((start) => start.isFlapping);
+      bus.publish(subjects.healthStart, [], { ...common, indices, flapping, term });
+      this.counts.startsSent += 1;
+    }
+    if (stops.length > 0) {
+      const instances = Object.fromEntries(stops.map(({ instance, version }) => [instance, version]));
+      bus.publish(subjects.healthStop, [], { ...common, instances, term });
+      this.counts.stopsSent += 1;
+    }
+    for (const action of actions) log.info(`asked-to-${action.kind}`, { droplet, ...action });
+    this.world.noteAsked(plan, nowMs);
+  }
+
+  /** Silent for a process it does not know, as the protocol has it. */
+  #answerStatus(
+    request: PayloadOf<typeof subjects.healthManagerStatus>,
+    { respond }: Message<ReplyOf<typeof subjects.healthManagerStatus>>,
+  ): void {
+    this.counts.statusAsked += 1;
+    const facts = this.world.factsOf(request.droplet);
+    if (!facts?.desired || (request.version !== undefined && request.version !== facts.desired.version)) return;
+    if (request.state === 'FLAPPING') {
+      const flapping = [...(facts.crashes ?? [])].filter(([, crash]) => isFlapping(crash, this.#policy));
+      respond({ indices: flapping.map(([index, crash]) => ({ index, since: Math.floor(crash.lastAtMs / 1000) })) });
+    } else if (request.state === 'CRASHED') {
+      const crashed = facts.actual.filter(({ state }) => state === 'CRASHED');
+      respond({
+        instances: crashed.map(({ instance, sinceMs }) => ({ instance, since: Math.floor(sinceMs / 1000) })),
+      });
+    }
+  }
+
+  #answerHealth(
+    request: PayloadOf<typeof subjects.healthManagerHealth>,
+    { respond }: Message<ReplyOf<typeof subjects.healthManagerHealth>>,
+  ): void {
+    this.counts.healthAsked += 1;
+    for (const { droplet, version } of request.droplets) {
+      const facts = this.world.factsOf(droplet);
+      if (!facts?.desired) continue;
+      const wanted = version ?? facts.desired.version;
+      const running = facts.actual.filter((one) => one.state === 'RUNNING' && one.version === wanted);
+      respond({ droplet, version: wanted, healthy: new Set(running.map(({ index }) => index)).size });
+    }
+  }
+}

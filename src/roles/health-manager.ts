@@ -1,0 +1,14 @@
+import { BulkApi } from '../health/bulk-api.ts';
+import { soleLeadership } from '../health/leadership.ts';
+import { healthParts } from '../health/part.ts';
+import { DatabaseLeadership } from '../health/store/leader.ts';
+import type { Role } from './role.ts';
+
+/** The health manager; without a database of its own it takes itself for the only one. */
+export const healthManager: Role = (boot, bus) => {
+  const { credentials, clock, log, config } = boot;
+  const { databaseUrl } = credentials;
+  const leadership = databaseUrl ? new DatabaseLeadership({ databaseUrl, clock, log }) : soleLeadership();
+  const source = new BulkApi(bus, `http://127.0.0.1:${config.controller.port}`);
+  return healthParts(boot, bus, { source, leadership });
+};
