@@ -1,4 +1,5 @@
 import type { JobHandlers } from './api/job-worker.ts';
+import { deletionJobs } from './api/space-deletion.ts';
 
 /** The work of every job, by operation. */
-export const controllerJobs: JobHandlers = {};
+export const controllerJobs: JobHandlers = { ...deletionJobs };

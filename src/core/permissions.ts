@@ -16,8 +16,8 @@ type Rule = {
   readonly roles: readonly RoleType[];
   /** Which read-only global powers may do it. */
   readonly powers?: readonly GlobalPower[];
-  /** What one must be allowed to read for the thing to exist at all; default: itself for reads. */
-  readonly seenBy: 'space.read' | 'route.read' | 'organization.read';
+  /** What one must be allowed to read for the thing to exist at all. */
+  readonly seenBy: 'space.read' | 'route.read' | 'domain.read' | 'organization.read';
   /** Refused in a suspended organization, except to admins. */
   readonly isWrite?: boolean;
 };
@@ -30,16 +30,14 @@ const VIEW_SPACE = [
   'space_manager',
   'space_supporter',
 ] as const;
+const DOMAIN_READERS = [...VIEW_SPACE, 'organization_auditor', 'organization_billing_manager'] as const;
 const MANAGERS = ['organization_manager', 'space_manager'] as const;
 const OPERATORS = ['space_developer', 'space_supporter'] as const;
 
 const rules = {
   'organization.read': { roles: [...organizationRoles, ...spaceRoles], powers: READERS, seenBy: 'organization.read' },
-  'organization.read-isolation': {
-    roles: [...organizationRoles, ...spaceRoles],
-    powers: READERS,
-    seenBy: 'organization.read',
-  },
+  'domain.read': { roles: DOMAIN_READERS, powers: READERS, seenBy: 'domain.read' },
+  'domain.manage': { roles: ['organization_manager'], seenBy: 'domain.read', isWrite: true },
   'organization.manage': { roles: ['organization_manager'], seenBy: 'organization.read', isWrite: true },
   'organization.administer': { roles: [], seenBy: 'organization.read', isWrite: true },
   'space.read': { roles: VIEW_SPACE, powers: READERS, seenBy: 'space.read' },

@@ -9,6 +9,7 @@ import type { Controller, ControllerDb } from '../controller/api/controller.ts';
 import { noEvents } from '../controller/api/controller-events.ts';
 import { JobWorker } from '../controller/api/job-worker.ts';
 import { buildServer } from '../controller/api/server.ts';
+import { loginServerDirectory } from '../controller/api/user-directory.ts';
 import { controllerJobs } from '../controller/jobs.ts';
 import { controllerRoutes } from '../controller/routes.ts';
 import { controllerMigrations, controllerSchemaName } from '../controller/store/migrations/list.ts';
@@ -29,7 +30,8 @@ const DATABASE_WAIT_MS = 60_000;
 
 /** The Cloud Controller: the API, its jobs, staging and placement, and the console's files. */
 export const controller: Role = async (boot, bus) => {
-  const { databaseUrl, encryptionKey, signingKey } = boot.credentials;
+  const { databaseUrl, encryptionKey, signingKey, clientSecrets = {} } = boot.credentials;
+  const loginServer = `http://${LISTEN}:${boot.config.aok.port}`;
   if (!databaseUrl || !encryptionKey || !signingKey) {
     throw new Error(
       'credentials/controller.json lacks databaseUrl, encryptionKey or signingKey; run `kato node setup micro` again',
@@ -46,7 +48,8 @@ export const controller: Role = async (boot, bus) => {
     log: boot.log,
     box: secretBox(encryptionKey),
     signingKey,
-    verifyToken: tokenVerifier(`http://${LISTEN}:${boot.config.aok.port}/token_keys`),
+    verifyToken: tokenVerifier(`${loginServer}/token_keys`),
+    users: loginServerDirectory(loginServer, { secret: clientSecrets.cloud_controller ?? '', clock: boot.clock }),
     events: noEvents,
     scopes: { ...organizationScopes },
     jobCommitted: () => jobs.wake(),

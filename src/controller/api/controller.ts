@@ -10,6 +10,7 @@ import type { TokenVerifier } from '../../platform/token-verifier.ts';
 import type { ControllerSchema } from '../store/schema.ts';
 import type { ScopeFinders } from '../store/scope.ts';
 import type { ControllerEvents } from './controller-events.ts';
+import type { UserDirectory } from './user-directory.ts';
 
 export type ControllerDb = Db<ControllerSchema>;
 export type ControllerTx = Tx<ControllerSchema>;
@@ -29,6 +30,8 @@ export type Controller = {
   readonly signingKey: string;
   readonly verifyToken: TokenVerifier;
   readonly events: ControllerEvents;
+  /** Who the login server knows. */
+  readonly users: UserDirectory;
   /** Where a guid in a path belongs; what permissions are decided by. */
   readonly scopes: ScopeFinders;
   /** Tells the job worker of this process that a job was committed. */

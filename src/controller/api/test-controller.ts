@@ -17,6 +17,7 @@ import { noEvents } from './controller-events.ts';
 import { type JobHandlers, JobWorker } from './job-worker.ts';
 import type { Route } from './route.ts';
 import { buildServer } from './server.ts';
+import { emptyDirectory } from './user-directory.ts';
 
 const KEY = Buffer.alloc(32, 7).toString('base64');
 
@@ -70,6 +71,7 @@ export async function testApi(options: {
     signingKey: KEY,
     verifyToken: async (authorization) => claimsOf(authorization),
     events: noEvents,
+    users: emptyDirectory,
     scopes: { ...organizationScopes, ...options.scopes },
     jobCommitted: () => {},
     ...options.controller,

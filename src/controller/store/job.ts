@@ -15,6 +15,8 @@ export async function startJob(
     readonly resource?: { readonly type: string; readonly guid: string };
     readonly userGuid?: string;
     readonly payload?: unknown;
+    /** The work was done in this very transaction: the job is there only to be read. */
+    readonly isDone?: boolean;
   },
 ): Promise<string> {
   await tx
@@ -26,6 +28,7 @@ export async function startJob(
       resource_guid: job.resource?.guid ?? null,
       user_guid: job.userGuid ?? null,
       payload: JSON.stringify(job.payload ?? null),
+      ...(job.isDone ? { state: 'COMPLETE' } : {}),
     })
     .execute();
   return job.guid;

@@ -72,3 +72,11 @@ export function updateOrganization(
 function nameTaken(name: string): Record<string, string> {
   return { organizations_name: `Organization '${name}' already exists.` };
 }
+
+/** Removes an emptied organization. @throws PlatformError UnprocessableEntity while it has spaces */
+export async function deleteOrganization(tx: Database, guid: string): Promise<void> {
+  const inUse = 'The organization has spaces that were made meanwhile. Delete it again.';
+  await explainConflict({ spaces_organization_guid_fkey: inUse }, () =>
+    tx.deleteFrom('organizations').where('guid', '=', guid).execute(),
+  );
+}

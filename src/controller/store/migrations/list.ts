@@ -1,8 +1,10 @@
 import type { Migration } from '../../../platform/db.ts';
 import { organizationTables } from './0001-organizations.ts';
+import { appTables } from './0002-apps.ts';
+import { destinationApps } from './0003-destinations.ts';
 
 /** The history of the controller's tables, oldest first. */
-export const controllerMigrations: readonly Migration[] = [organizationTables];
+export const controllerMigrations: readonly Migration[] = [organizationTables, appTables, destinationApps];
 
 /** The PostgreSQL schema that holds them. */
 export const controllerSchemaName = 'controller';
