@@ -134,7 +134,7 @@ test('a droplet that a build replaced by a link is not read', async () => {
     script: async (process, root) => {
       const { symlink, writeFile } = await import('node:fs/promises');
       await writeFile(`${root}/staging/out/detected-at`, '0');
-      await symlink('/etc/hostname', `${root}/staging/out/droplet.tgz`);
+      await symlink('/etc/hostname', `${root}/staging/out/packed.tgz`);
       process.exit(0);
     },
   });

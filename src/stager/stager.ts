@@ -58,6 +58,11 @@ export class Stager {
     await Promise.all([...this.#tasks.values()].map(({ done }) => done));
   }
 
+  /** Why it can't stage; undefined when it can. */
+  unwell(): string | undefined {
+    return this.#stacks.length === 0 ? 'no stack was imported' : undefined;
+  }
+
   /** For the status page. */
   varz(): Record<string, unknown> {
     return {
@@ -145,9 +150,10 @@ export class Stager {
     const { engine, outbox, log, folder } = this.#options;
     const left = (await engine.list()).filter(({ labels }) => labels[taskLabel] !== undefined);
     for (const { handle } of left) await engine.destroy(handle);
+    const swept = await engine.sweep();
     for (const name of await readdir(folder)) await rm(`${folder}/${name}`, { recursive: true, force: true });
     const message = 'Staging failed: the stager was restarted; push or stage again';
     const lost = await outbox.resume((task) => failedResult(task, { type: 'StagingError', message }));
-    if (left.length + lost.length > 0) log.warn('recovered', { destroyed: left.length, lost });
+    if (left.length + lost.length + swept.length > 0) log.warn('recovered', { destroyed: left.length, swept, lost });
   }
 }

@@ -264,7 +264,7 @@ export class StagingTask {
       { detected_buildpack: report.detected, start_command: report.processes.web ?? '', processes: report.processes },
       this.#context.clock.nowMs(),
     );
-    const droplet = { prefix: head, file: container.file('droplet.tgz') };
+    const droplet = { prefix: head, file: container.file('packed.tgz') };
     const [uploaded] = await Promise.all([
       upload(this.request.upload_uri, droplet, this.#transfer('droplet')),
       this.#uploadCache(container),

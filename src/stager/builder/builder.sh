@@ -153,7 +153,7 @@ for folder in "$cache"/*; do
   [[ " ${used[*]} " == *" $folder "* ]] || rm -rf "$folder"
 done
 find "$cache" -mindepth 1 -maxdepth 1 -type d -empty -delete
-tar -C "$home" --owner=2000 --group=2000 --numeric-owner -cf - ./app ./deps ./profile.d ./logs ./tmp | gzip -2 > "$out/droplet.tgz"
+tar -C "$home" --owner=2000 --group=2000 --numeric-owner -cf - ./app ./deps ./profile.d ./logs ./tmp | gzip -2 > "$out/packed.tgz"
 [ "${PIPESTATUS[*]}" = "0 0" ] || fail 227 "The droplet can't be written"
 if [ -n "$(ls -A "$cache")" ]; then
   tar -C "$cache" -cf - . | gzip -1 > "$out/cache.tgz"

@@ -115,12 +115,11 @@ export async function runBuilder(process: FakeProcess, root: string): Promise<vo
   const stop = new AbortController();
   process.stopped.addEventListener('abort', () => stop.abort());
   const argv = ['bash', join(root, 'staging/builder/builder.sh'), join(root, 'staging'), home];
-  const outcome = await exec(argv, { env: { ...process.process.env, HOME: home }, signal: stop.signal }).catch(
-    (error: unknown) => {
-      if (error instanceof ExecError) return { code: error.code ?? 137, stdout: error.stdout, stderr: error.stderr };
-      throw error;
-    },
-  );
+  const { env } = process.process;
+  const outcome = await exec(argv, { env: { ...env, HOME: home }, signal: stop.signal }).catch((error: unknown) => {
+    if (error instanceof ExecError) return { code: error.code ?? 137, stdout: error.stdout, stderr: error.stderr };
+    throw error;
+  });
   const lines = (text: string) => text.split('\n').filter((line) => line !== '');
   for (const line of lines(outcome.stdout)) process.print(line);
   for (const line of lines(outcome.stderr)) process.print(line, 'stderr');
