@@ -1,0 +1,170 @@
+import Type from 'typebox';
+import { formatMb } from '../../contract/units.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { type ApiClient, POLL_MS, query } from '../api/api-client.ts';
+import { listProcesses, listStats } from '../api/apps.ts';
+import type { LogLine } from '../api/logs.ts';
+import { type App, AuditEvent, type Process, type Stat } from '../api/resources.ts';
+import { ClientError, Interrupted, isApiError } from '../client-error.ts';
+import type { Terminal } from '../terminal.ts';
+
+export type Start = {
+  readonly api: ApiClient;
+  readonly terminal: Terminal;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly heard: readonly LogLine[];
+  readonly settle: (quietMs: number, mostMs: number) => Promise<void>;
+  /** Crashes before this do not count; epoch, ms. */
+  readonly sinceMs: number;
+};
+type Crash = { readonly index: number; readonly reason: string; readonly status: number | undefined };
+
+const DEFAULT_HEALTH_S = 60;
+const MARGIN_MS = 30_000;
+/** The platform restarts the first crashes at once, so that one crash is not yet a failure. */
+const CRASHES_TO_FAIL = 2;
+const CRASH_CHECK_MS = 1000;
+const SLOW_REST_MS = 10_000;
+
+/**
+ * Waits until an app's instances prove healthy, telling how they fare.
+ *
+ * @throws ClientError with the cause when they don't
+ */
+export async function waitUntilRunning(start: Start, app: App): Promise<void> {
+  const { api, signal } = start;
+  const processes = (await listProcesses(api, app)).filter(({ instances }) => instances > 0);
+  try {
+    for (const process of processes) await waitForProcess(start, app, process);
+  } catch (error) {
+    if (!signal.aborted || error instanceof ClientError) throw error;
+    throw new Interrupted(
+      `${app.name} goes on starting at the server.`,
+      `See how it fares: stackato app ${app.name}; stop it: stackato stop ${app.name}`,
+    );
+  }
+}
+
+async function waitForProcess(start: Start, app: App, process: Process): Promise<void> {
+  const { api, clock, signal, terminal } = start;
+  const healthS = process.health_check?.data?.timeout ?? DEFAULT_HEALTH_S;
+  const giveUpAtMs = clock.nowMs() + healthS * 1000 + MARGIN_MS;
+  let said = '';
+  let firstRunningMs: number | undefined;
+  let crashCheckMs = clock.nowMs() + CRASH_CHECK_MS;
+  for (;;) {
+    const stats = await listStats(api, process.guid);
+    const running = stats.filter(({ state }) => state === 'RUNNING').length;
+    const states = `${process.type}: ${describeStates(stats)}`;
+    if (states !== said && (said !== '' || running < stats.length)) terminal.progress(states);
+    said = states;
+    if (running === stats.length) return;
+    if (running > 0) firstRunningMs ??= clock.nowMs();
+    if (firstRunningMs !== undefined && clock.nowMs() - firstRunningMs > SLOW_REST_MS) {
+      terminal.note(`${states}; the rest goes on starting, see: stackato app ${app.name}`);
+      return;
+    }
+    if (running === 0 && clock.nowMs() >= crashCheckMs) {
+      crashCheckMs = clock.nowMs() + CRASH_CHECK_MS;
+      const crashes = await listCrashes(start, app);
+      const isCrashed = stats.every(({ state }) => state === 'CRASHED') && crashes.length > 0;
+      if (isCrashed || crashes.length >= CRASHES_TO_FAIL) throw await failed(start, app, { process, stats, crashes });
+    }
+    if (clock.nowMs() > giveUpAtMs) {
+      if (running > 0) return;
+      throw await failed(start, app, { process, stats, crashes: await listCrashes(start, app) });
+    }
+    await clock.sleep(POLL_MS, signal);
+  }
+}
+
+/** `1 of 2 running, 1 starting`. */
+export function describeStates(stats: readonly Stat[]): string {
+  const counts = new Map<string, number>();
+  for (const { state } of stats) counts.set(state, (counts.get(state) ?? 0) + 1);
+  const others = [...counts]
+    .filter(([state]) => state !== 'RUNNING')
+    .map(([state, n]) => `${n} ${state.toLowerCase()}`);
+  return [`${counts.get('RUNNING') ?? 0} of ${stats.length} running`, ...others].join(', ');
+}
+
+async function listCrashes(start: Start, app: App): Promise<Crash[]> {
+  const path = `/v3/audit_events${query({
+    target_guids: app.guid,
+    types: 'app.crash',
+    order_by: '-created_at',
+    per_page: 20,
+    page: 1,
+  })}`;
+  try {
+    const { resources } = await start.api.get(Type.Object({ resources: Type.Array(AuditEvent) }), path);
+    // Events tell whole seconds.
+    const sinceMs = Math.floor(start.sinceMs / 1000) * 1000;
+    return resources.filter(({ created_at }) => Date.parse(created_at) >= sinceMs).map(({ data }) => crashOf(data));
+  } catch (error) {
+    if (isApiError(error, {})) return [];
+    throw error;
+  }
+}
+
+function crashOf(data: unknown): Crash {
+  const fields = typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : {};
+  return {
+    index: Number(fields.index ?? 0),
+    reason: String(fields.exit_description ?? fields.reason ?? ''),
+    status: typeof fields.exit_status === 'number' && fields.exit_status >= 0 ? fields.exit_status : undefined,
+  };
+}
+
+async function failed(
+  start: Start,
+  app: App,
+  state: { process: Process; stats: readonly Stat[]; crashes: readonly Crash[] },
+): Promise<ClientError> {
+  await start.settle(300, 2000);
+  const { process, stats, crashes } = state;
+  const [crash] = crashes;
+  const placement = stats.map(({ details }) => details).find((details) => details);
+  const cause = crash ? describeCrash(crash) : (placement ?? `no instance became healthy (${describeStates(stats)})`);
+  const lines = start.heard
+    .filter(({ source }) => /^(APP|CELL|HEALTH)/.test(source))
+    .slice(-15)
+    .map((line) => `  [${line.source}/${line.instance}] ${line.text}`);
+  const heard = `${cause}\n${lines.join('\n')}`;
+  return new ClientError(`${app.name} did not start: ${cause}`, {
+    details: lines,
+    next: advise(heard, app, process, crash),
+  });
+}
+
+function describeCrash(crash: Crash): string {
+  const said = crash.reason || 'the instance crashed';
+  const status =
+    crash.status === undefined || said.includes(String(crash.status)) ? '' : ` (exit status ${crash.status})`;
+  return `${said}${status}`;
+}
+
+function advise(heard: string, app: App, process: Process, crash: Crash | undefined): string {
+  const { name } = app;
+  if (/out of memory|oom/i.test(heard)) {
+    return `It has ${formatMb(process.memory_in_mb)}; give it more: stackato scale ${name} -m ${formatMb(process.memory_in_mb * 2)}`;
+  }
+  if (/disk quota|no space left/i.test(heard)) {
+    return `Its disk of ${formatMb(process.disk_in_mb)} is full; give it more: stackato scale ${name} -d ${formatMb(process.disk_in_mb * 2)}`;
+  }
+  if (/insufficient|no dea/i.test(heard))
+    return 'There is no room for it; free some with `stackato scale`, or ask an administrator';
+  const check = process.health_check?.type ?? 'port';
+  if (/health|port|timed? ?out/i.test(heard) || !crash) {
+    if (check === 'http') {
+      return `The health check asks ${process.health_check?.data?.endpoint ?? '/'} and wants an answer of status 200; the app must listen on 0.0.0.0, port $PORT`;
+    }
+    if (check === 'port') {
+      return 'The app must listen on 0.0.0.0 and on the port in the variable PORT; an app without a port: --health-check-type process';
+    }
+  }
+  if (crash?.status === 0)
+    return 'The start command ended by itself; it must stay in the foreground. Change it: stackato push --command "…"';
+  return `See all it said: stackato logs ${name}; then mend it and push again`;
+}

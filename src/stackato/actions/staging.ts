@@ -1,0 +1,98 @@
+import type { Clock } from '../../platform/clock.ts';
+import { type ApiClient, POLL_MS } from '../api/api-client.ts';
+import { findStagingBuild } from '../api/apps.ts';
+import type { LogLine } from '../api/logs.ts';
+import { type App, Build } from '../api/resources.ts';
+import { ClientError, Interrupted, isApiError } from '../client-error.ts';
+import type { Terminal } from '../terminal.ts';
+
+export type Stage = {
+  readonly api: ApiClient;
+  readonly terminal: Terminal;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** What was said while staging; shown when it fails and nobody has seen it. */
+  readonly heard: readonly LogLine[];
+  /** Lets the last lines arrive. */
+  readonly settle: (quietMs: number, mostMs: number) => Promise<void>;
+};
+
+const LIMIT_MS = 16 * 60_000;
+const STAGING_IN_PROGRESS = 170_017;
+
+/** @throws ClientError when the app is being staged by someone else's push */
+export async function refuseSecondPush(api: ApiClient, app: App, clock: Clock): Promise<void> {
+  const build = await findStagingBuild(api, app);
+  if (!build) return;
+  const who = build.created_by?.name ? ` by ${build.created_by.name}` : '';
+  const seconds = Math.round((clock.nowMs() - Date.parse(build.created_at ?? '')) / 1000);
+  throw alreadyStaging(app, `${who}${Number.isFinite(seconds) ? `, started ${seconds} s ago` : ''}`);
+}
+
+/** Stages a package; gives the droplet's guid. */
+export async function stage(staging: Stage, app: App, packageGuid: string): Promise<string> {
+  const { api, clock, signal, terminal } = staging;
+  const build = await startBuild(api, app, packageGuid);
+  const startedMs = clock.nowMs();
+  try {
+    for (;;) {
+      const { state, error, droplet } = await api.get(Build, `/v3/builds/${build}`);
+      if (state === 'STAGED' && droplet) return droplet.guid;
+      if (state === 'FAILED' || state === 'STAGED') {
+        await staging.settle(300, 2000);
+        throw stagingFailed(app, error ?? 'no reason given', staging);
+      }
+      if (clock.nowMs() - startedMs > LIMIT_MS) throw stagingFailed(app, 'it takes longer than 16 minutes', staging);
+      terminal.progress(`Staging: ${Math.round((clock.nowMs() - startedMs) / 1000)} s`);
+      await clock.sleep(POLL_MS, signal);
+    }
+  } catch (error) {
+    if (!signal.aborted || error instanceof ClientError) throw error;
+    throw new Interrupted(
+      `Staging of ${app.name} goes on at the server; its result is kept but not started.`,
+      `Look at it with \`stackato logs ${app.name}\`; push again when it has ended`,
+    );
+  }
+}
+
+async function startBuild(api: ApiClient, app: App, packageGuid: string): Promise<string> {
+  try {
+    return (await api.post(Build, '/v3/builds', { package: { guid: packageGuid } })).guid;
+  } catch (error) {
+    if (isApiError(error, { code: STAGING_IN_PROGRESS })) throw alreadyStaging(app, '');
+    throw error;
+  }
+}
+
+function alreadyStaging(app: App, detail: string): ClientError {
+  return new ClientError(`${app.name} is being staged by another push${detail}`, {
+    next: `Watch that one: stackato logs ${app.name} --follow. Then push again`,
+  });
+}
+
+/** What to try for each way staging fails; by words of the build's error. */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [
+    /NoAppDetected/,
+    'Say what it is: stackato push NAME --buildpack BUILDPACK; see what there is: stackato curl /v3/buildpacks',
+  ],
+  [
+    /StagingTimeExpired|time expired|longer than/i,
+    'Does a download hang? Look at the last lines of the log above, then push again',
+  ],
+  [
+    /InsufficientResources|StagerUnavailable/,
+    'There is no room or no stager to stage with at the moment; ask an administrator to look at: kato status stager',
+  ],
+  [/BuildpackRelease/, 'The buildpack found no way to start the app; give one: stackato push NAME --command "…"'],
+  [/BuildpackCompile|StagingError/, 'The lines above show what failed in the build; mend it and push again'],
+];
+
+function stagingFailed(app: App, error: string, staging: Stage): ClientError {
+  const lines = staging.heard.filter(({ source }) => source.startsWith('STG')).slice(-10);
+  const next = ADVICE.find(([pattern]) => pattern.test(error))?.[1] ?? 'Mend what the log above names, and push again';
+  return new ClientError(`Staging of ${app.name} failed: ${error}`, {
+    details: lines.map(({ text }) => `  ${text}`),
+    next: next.replace('NAME', app.name),
+  });
+}

@@ -1,0 +1,134 @@
+import { join, resolve } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { systemClock } from '../platform/clock.ts';
+import { environment } from '../platform/config.ts';
+import { pathsOf } from '../platform/paths.ts';
+import { ApiError, ClientError } from './client-error.ts';
+import { appCommands } from './commands/apps.ts';
+import { addGlobals, type Run } from './commands/command.ts';
+import { controlCommands } from './commands/control.ts';
+import { curlCommand } from './commands/curl.ts';
+import { environmentCommands } from './commands/environment.ts';
+import { logsCommand } from './commands/logs.ts';
+import { pushCommand } from './commands/push.ts';
+import { routingCommands } from './commands/routing.ts';
+import { sessionCommands } from './commands/session.ts';
+import { spaceCommands } from './commands/spaces.ts';
+import { ConfigStore } from './config-store.ts';
+import type { Context } from './context.ts';
+import { settingsOf } from './settings.ts';
+import { Terminal, type TerminalOptions } from './terminal.ts';
+
+/** What surrounds one call of the command. */
+export type Surroundings = TerminalOptions & {
+  readonly folder: string;
+  /** Folder of `config.json`. */
+  readonly home: string;
+  readonly clusterCaFile: string;
+  /** A STACKATO_* variable by its name without the prefix. */
+  readonly stackatoVariable: (name: string) => string | undefined;
+  /** Any variable of the user's environment. */
+  readonly variable: (name: string) => string | undefined;
+};
+
+/** Runs the `stackato` command; gives its exit code: 0 well, 1 failed, 2 misused, 130 interrupted. */
+export function stackato(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const home = environment.stackato('HOME') || join(environment.home, '.stackato');
+  return runStackato(args, signal, {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    noColor: environment.noColor,
+    folder: process.cwd(),
+    home: resolve(home),
+    clusterCaFile: pathsOf(environment.state).caCertificate,
+    stackatoVariable: environment.stackato,
+    variable: (name) => environment.all()[name],
+  });
+}
+
+/** The same in given surroundings. */
+export async function runStackato(
+  args: readonly string[],
+  signal: AbortSignal,
+  surroundings: Surroundings,
+): Promise<number> {
+  const terminal = new Terminal(surroundings);
+  terminal.isJson = args.includes('--json');
+  const run: Run = async (globals, action) => {
+    const settings = settingsOf(globals, surroundings.stackatoVariable);
+    terminal.isJson = settings.isJson;
+    if (settings.noPrompt || settings.isJson) terminal.canAsk = false;
+    const { folder, home, clusterCaFile, stackatoVariable, variable } = surroundings;
+    const store = new ConfigStore(home, systemClock);
+    const context: Context = {
+      terminal,
+      settings,
+      store,
+      clock: systemClock,
+      signal,
+      folder,
+      clusterCaFile,
+      variable: (name) => (name === 'USERNAME' || name === 'PASSWORD' ? stackatoVariable(name) : variable(name)),
+    };
+    await action(context);
+  };
+  try {
+    await buildProgram(run, surroundings).parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    return report(error, terminal, signal);
+  }
+}
+
+function buildProgram(run: Run, { stdout, stderr }: Surroundings): Command {
+  const program = new Command('stackato')
+    .description('Push apps to a Stackato platform and look after them')
+    .enablePositionalOptions()
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
+    .helpCommand(true);
+  program.addHelpText(
+    'before',
+    'Examples:\n  stackato target api.stackato.localhost\n  stackato login ann@example.com\n  stackato push\n  stackato logs demo --follow\n  stackato scale demo -i 3\n',
+  );
+  addGlobals(program);
+  for (const add of [
+    sessionCommands,
+    pushCommand,
+    appCommands,
+    controlCommands,
+    logsCommand,
+    environmentCommands,
+    routingCommands,
+    spaceCommands,
+    curlCommand,
+  ]) {
+    add(program, run);
+  }
+  for (const command of program.commands) {
+    addGlobals(command, command.name() === 'push' ? { manifest: 'f', path: 'p' } : {});
+  }
+  return program;
+}
+
+function report(error: unknown, terminal: Terminal, signal: AbortSignal): number {
+  const isInterrupted = signal.aborted && !(error instanceof ClientError);
+  if (isInterrupted) {
+    terminal.note('Interrupted');
+    return 130;
+  }
+  if (!(error instanceof ClientError)) throw error;
+  for (const line of error.details) terminal.note(line);
+  terminal.note(terminal.paint(`error: ${error.message}`, 'red'));
+  if (error.next !== undefined) terminal.note(`next: ${error.next}`);
+  const api =
+    error instanceof ApiError
+      ? { status: error.status, code: error.code, title: error.title, request_id: error.requestId }
+      : {};
+  const document = { error: { message: error.message, details: error.details, next: error.next, ...api } };
+  terminal.answer(document, () => undefined);
+  return error.exitCode;
+}
