@@ -8,7 +8,7 @@ export type Resource = {
 };
 
 /** Files outside these sizes are not kept apart from their package; they would cost more than they save. Bytes. */
-export const resourceSizes = { least: 1, most: 512 * 1024 * 1024 } as const;
+export const resourceSizes = { least: 4096, most: 512 * 1024 * 1024 } as const;
 
 /** Can a file of this description be in the cache? */
 export function isMatchable(resource: Pick<Resource, 'sha1' | 'bytes'>): boolean {
@@ -43,14 +43,15 @@ export function pathProblem(path: string): string | undefined {
   return undefined;
 }
 
-/** Does a symbolic link inside a package stay inside it? `path` is the link's own. */
+/**
+ * Does a symbolic link inside a package stay inside it? `path` is the link's own. It may climb only at the beginning
+ * of its target, so that no other link can change where it climbs from.
+ */
 export function isLinkInside(path: string, target: string): boolean {
   if (target === '' || target.startsWith('/') || target.includes('\0') || target.includes('\\')) return false;
-  let depth = path.split('/').filter((part) => part !== '' && part !== '.').length - 1;
-  for (const part of target.split('/')) {
-    if (part === '..') depth -= 1;
-    else if (part !== '' && part !== '.') depth += 1;
-    if (depth < 0) return false;
-  }
-  return true;
+  const depth = path.split('/').filter((part) => part !== '' && part !== '.').length - 1;
+  const steps = target.split('/').filter((part) => part !== '' && part !== '.');
+  const climbs = steps.findIndex((part) => part !== '..');
+  const count = climbs < 0 ? steps.length : climbs;
+  return count <= depth && !steps.slice(count).includes('..');
 }

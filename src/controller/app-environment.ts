@@ -1,0 +1,19 @@
+import type { SecretBox } from '../platform/secret-box.ts';
+
+/** The variables in a sealed column; none when it is empty. */
+export function openEnvironment(box: SecretBox, sealed: string | null | undefined): Record<string, unknown> {
+  return sealed === null || sealed === undefined ? {} : (JSON.parse(box.open(sealed)) as Record<string, unknown>);
+}
+
+/** Variables as they are kept; null for none. */
+export function sealEnvironment(box: SecretBox, variables: Readonly<Record<string, unknown>>): string | null {
+  return Object.keys(variables).length === 0 ? null : box.seal(JSON.stringify(variables));
+}
+
+/** Variables after a patch: null removes one. */
+export function mergeEnvironment(
+  now: Readonly<Record<string, unknown>>,
+  patch: Readonly<Record<string, string | null>>,
+): Record<string, unknown> {
+  return Object.fromEntries(Object.entries({ ...now, ...patch }).filter(([, value]) => value !== null));
+}

@@ -1,0 +1,128 @@
+import type { PayloadOf } from '../contract/subject.ts';
+import { subjects } from '../contract/subjects.ts';
+import { type AppEffect, type DesiredProcess, effectsOfChange } from '../core/app-change.ts';
+import { formatRejection } from '../core/placement.ts';
+import type { Controller, ControllerTx } from './api/controller.ts';
+import { LaunchPlan } from './apply-change-launch.ts';
+import type { DeaDirectory } from './dea-directory.ts';
+import type { InstanceDirectory } from './instances.ts';
+import { type AppRow, lockApp } from './store/app.ts';
+import { readLaunchFacts } from './store/app-launch.ts';
+import { listAddresses, readDesired } from './store/process.ts';
+
+type Start = PayloadOf<typeof subjects.deaStart>;
+
+/** Changes desired state in the database, and tells DEAs once it is committed. */
+export class ChangeApplier {
+  readonly #controller: Controller;
+  readonly #deas: DeaDirectory;
+  readonly #instances: InstanceDirectory;
+
+  constructor(controller: Controller, directories: { deas: DeaDirectory; instances: InstanceDirectory }) {
+    this.#controller = controller;
+    this.#deas = directories.deas;
+    this.#instances = directories.instances;
+  }
+
+  /**
+   * Runs a change of one app in a transaction in which nobody else changes it, then brings running instances in line.
+   * What can't be placed now is shown in the instances' details, and the health manager asks again.
+   *
+   * @throws PlatformError 404 when the app does not exist; whatever `change` throws undoes everything
+   */
+  async change<T>(appGuid: string, change: (tx: ControllerTx, app: AppRow) => Promise<T>): Promise<T> {
+    const done = await this.#controller.db.transaction().execute(async (tx) => {
+      const app = await lockApp(tx, appGuid);
+      const before = await readDesired(tx, appGuid);
+      const result = await change(tx, app);
+      const after = await readDesired(tx, appGuid);
+      const effects = pairs(before, after).flatMap(([old, now]) => effectsOfChange(old, now));
+      const isLaunch = effects.some(({ kind }) => kind === 'start' || kind === 'route');
+      const plan = isLaunch ? new LaunchPlan(this.#controller, await readLaunchFacts(tx, appGuid)) : undefined;
+      return { result, effects, plan };
+    });
+    for (const effect of done.effects) this.#apply(effect, done.plan);
+    return done.result;
+  }
+
+  /** Tells running instances their addresses, after routes changed. */
+  async sendRoutes(appGuid: string): Promise<void> {
+    const { db } = this.#controller;
+    const protocols = await this.#protocols(appGuid);
+    for (const desired of await readDesired(db, appGuid)) {
+      if (desired.isStarted) this.#sendRoutes(desired, protocols);
+    }
+  }
+
+  /** Starts indices of a started process of the current version, as the health manager asks. */
+  async startIndices(appGuid: string, process: string, indices: readonly number[]): Promise<void> {
+    const plan = new LaunchPlan(this.#controller, await readLaunchFacts(this.#controller.db, appGuid));
+    for (const index of indices) this.#start(plan, process, index);
+  }
+
+  stopInstances(process: string, instances: readonly string[]): void {
+    this.#controller.bus.publish(subjects.deaStop, [], { droplet: process, instances: [...instances] });
+  }
+
+  #apply(effect: AppEffect, plan: LaunchPlan | undefined): void {
+    const { bus, log } = this.#controller;
+    const { process } = effect;
+    log.debug('applied-change', { ...effect });
+    if (effect.kind === 'stop-all') bus.publish(subjects.deaStop, [], { droplet: process });
+    if (effect.kind === 'stop-version') {
+      bus.publish(subjects.deaStop, [], { droplet: process, version: effect.version });
+    }
+    if (effect.kind === 'stop-indices') {
+      const { version, indices } = effect;
+      bus.publish(subjects.deaStop, [], { droplet: process, version, indices: [...indices] });
+    }
+    if (effect.kind === 'route') {
+      const { version, uris } = effect;
+      const protocols = plan?.protocols() ?? {};
+      bus.publish(subjects.deaUpdate, [], { droplet: process, version, uris: [...uris], route_protocols: protocols });
+    }
+    if (effect.kind === 'announce') bus.publish(subjects.dropletUpdated, [], { droplet: process });
+    if (effect.kind === 'start' && plan) for (const index of effect.indices) this.#start(plan, process, index);
+  }
+
+  #start(plan: LaunchPlan, process: string, index: number): void {
+    const { bus, log } = this.#controller;
+    const start: Start | undefined = plan.message(process, index);
+    if (!start) return;
+    const need = { process, memoryMb: start.limits.mem, diskMb: start.limits.disk, stack: start.stack };
+    const placement = this.#deas.place(need);
+    if ('rejected' in placement) {
+      const text = formatRejection(placement.rejected);
+      this.#instances.noteRefusal(process, start.version, index, text);
+      log.warn('refused-placement', { process, index, because: text });
+      plan.say(`Could not place instance ${index} of process "${plan.typeOf(process)}": ${text}`);
+      return;
+    }
+    this.#instances.noteStart(process, start.version, index);
+    log.info('placed-instance', { process, index, dea: placement.dea.id, because: placement.because });
+    bus.publish(subjects.deaStart, [placement.dea.id], start);
+  }
+
+  #sendRoutes(desired: DesiredProcess, protocols: Record<string, string>): void {
+    this.#controller.bus.publish(subjects.deaUpdate, [], {
+      droplet: desired.process,
+      version: desired.version,
+      uris: [...desired.uris],
+      route_protocols: protocols,
+    });
+  }
+
+  async #protocols(appGuid: string): Promise<Record<string, string>> {
+    const addresses = await listAddresses(this.#controller.db, appGuid);
+    return Object.fromEntries(addresses.map(({ uri, protocol }) => [uri, protocol]));
+  }
+}
+
+function pairs(
+  before: readonly DesiredProcess[],
+  after: readonly DesiredProcess[],
+): [DesiredProcess | undefined, DesiredProcess | undefined][] {
+  const guids = new Set([...before, ...after].map(({ process }) => process));
+  const of = (list: readonly DesiredProcess[], guid: string) => list.find(({ process }) => process === guid);
+  return [...guids].map((guid) => [of(before, guid), of(after, guid)]);
+}

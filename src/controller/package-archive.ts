@@ -1,0 +1,117 @@
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { type Entry, openPromise, type ZipFile } from 'yauzl';
+import { isLinkInside, pathProblem } from '../core/resource-match.ts';
+
+/** What an archive may hold. */
+export type ArchiveLimits = { readonly maxEntries: number; readonly maxUnpackedBytes: number };
+
+/** A file, folder or link of a checked archive. */
+export type ArchiveEntry = {
+  readonly path: string;
+  readonly kind: 'file' | 'directory' | 'link';
+  /** Permission bits. */
+  readonly mode: number;
+  readonly bytes: number;
+  readonly read: () => Promise<Readable>;
+};
+
+/** An archive that must not be unpacked; the message says which entry is at fault. */
+export class ArchiveError extends Error {
+  override name = 'ArchiveError';
+}
+
+const TYPE_MASK = 0o170000;
+const KINDS: Readonly<Record<number, ArchiveEntry['kind']>> = { 16807: 'file', 9604: 'directory', 21609: 'link' };
+const MAX_LINK_BYTES = 4096;
+
+/** Opens a zip and checks every entry before any is used. */
+export async function openArchive(
+  path: string,
+  limits: ArchiveLimits,
+): Promise<{ entries: readonly ArchiveEntry[] } & Disposable> {
+  const zip = await readable(() => openPromise(path, { strictFileNames: true, autoClose: false }));
+  try {
+    const entries = await checkEntries(zip, limits);
+    return { entries, [Symbol.dispose]: () => zip.close() };
+  } catch (error) {
+    zip.close();
+    throw error;
+  }
+}
+
+async function checkEntries(zip: ZipFile, limits: ArchiveLimits): Promise<ArchiveEntry[]> {
+  if (zip.entryCount > limits.maxEntries) fail(`it has ${zip.entryCount} entries, ${limits.maxEntries} are allowed`);
+  const entries: ArchiveEntry[] = [];
+  const links = new Set<string>();
+  let unpackedBytes = 0;
+  const iterator = zip.eachEntry();
+  for (;;) {
+    const next = await readable(() => iterator.next());
+    if (next.done) break;
+    const entry = await describe(zip, next.value);
+    unpackedBytes += entry.bytes;
+    if (unpackedBytes > limits.maxUnpackedBytes) {
+      fail(`it unpacks to more than ${Math.floor(limits.maxUnpackedBytes / 1024 / 1024)} MB`);
+    }
+    if (entries.length >= limits.maxEntries) fail(`it has more than ${limits.maxEntries} entries`);
+    if (entry.kind === 'link') links.add(plain(entry.path));
+    entries.push(entry);
+  }
+  if (links.size > 0) refusePathsThroughLinks(entries, links);
+  return entries;
+}
+
+async function describe(zip: ZipFile, entry: Entry): Promise<ArchiveEntry> {
+  const path = entry.fileName;
+  const wrong = pathProblem(path);
+  if (wrong) fail(`it contains ${wrong}`);
+  if (entry.isEncrypted()) fail(`'${path}' is encrypted`);
+  if (!entry.canDecodeFileData()) fail(`'${path}' is compressed in an unknown way`);
+  const mode = entry.externalFileAttributes >>> 16;
+  const type = mode & TYPE_MASK;
+  const kind = type === 0 ? (path.endsWith('/') ? 'directory' : 'file') : KINDS[type];
+  if (!kind) fail(`'${path}' is a device or another special file`);
+  const read = () => readable(() => zip.openReadStreamPromise(entry));
+  if (kind === 'link') await checkLink(path, entry.uncompressedSize, read);
+  const fallback = kind === 'directory' ? 0o755 : 0o644;
+  return { path, kind, mode: mode & 0o777 || fallback, bytes: entry.uncompressedSize, read };
+}
+
+async function checkLink(path: string, bytes: number, read: () => Promise<Readable>): Promise<void> {
+  if (bytes > MAX_LINK_BYTES) fail(`the link '${path}' has a target of ${bytes} bytes`);
+  const stream = await read();
+  const target = String(await readable(() => buffer(stream)));
+  if (!isLinkInside(path, target)) fail(`the link '${path}' leads outside the app's folder`);
+}
+
+/** Links only ever climb from where they are; so a path must not get somewhere else through another link. */
+function refusePathsThroughLinks(entries: readonly ArchiveEntry[], links: ReadonlySet<string>): void {
+  for (const { path } of entries) {
+    const parts = plain(path).split('/');
+    for (let i = 1; i < parts.length; i++) {
+      const parent = parts.slice(0, i).join('/');
+      if (links.has(parent)) fail(`'${path}' is below the link '${parent}'`);
+    }
+  }
+}
+
+const plain = (path: string) =>
+  path
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .join('/');
+
+/** The zip library reports damage as plain errors. */
+async function readable<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ArchiveError || (error instanceof Error && 'syscall' in error)) throw error;
+    throw new ArchiveError(`it is not a readable zip file (${(error as Error).message})`, { cause: error });
+  }
+}
+
+function fail(message: string): never {
+  throw new ArchiveError(message);
+}
