@@ -173,6 +173,8 @@ export const ClusterConfig = Type.Object({
       linesKept: Type.Integer({ default: 1000, minimum: 10, description: 'Recent lines kept per app' }),
       lineBytes: Type.Integer({ default: 65_536, minimum: 256, description: 'Longest line' }),
       flushMs: ms(500, 'Interval at which recent lines are written to disk'),
+      memoryMb: mb(64, 'Memory for recent lines; what was not used lately is read from disk again'),
+      idleKeptS: seconds(2_592_000, 'How long the recent lines of an app that is silent are kept'),
     },
     { default: {} },
   ),
