@@ -17,7 +17,7 @@ export async function programsOf(node: Node, plans: readonly ProcessPlan[]): Pro
   return plans.map((plan) => ({
     name: plan.name,
     command: commandOf(node, plan),
-    environment: environmentOf(node, plan),
+    environment: environmentOf(node, plan, canDrop),
     ...(plan.account === 'postgres' || (plan.account === 'stackato' && canDrop) ? { user: plan.account } : {}),
     directory: '/',
     priority: plan.startPhase * 100,
@@ -40,13 +40,15 @@ function commandOf(node: Node, plan: ProcessPlan): string[] {
   return [process.execPath, ...NODE_FLAGS, ENTRY, plan.name];
 }
 
-function environmentOf(node: Node, plan: ProcessPlan): Record<string, string> {
+function environmentOf(node: Node, plan: ProcessPlan, canDrop: boolean): Record<string, string> {
   if (plan.name === 'nats' || plan.name === 'postgresql') return {};
   const { staging } = node.config;
   return {
     STACKATO_STATE: node.paths.state,
     STACKATO_LOG_LEVEL: environment.logLevel,
     NODE_ENV: 'production',
+    // One per account, so that nobody runs what another compiled.
+    NODE_COMPILE_CACHE: join(node.paths.run, 'compiled', canDrop ? plan.account : 'root'),
     // The stager itself fetches buildpacks by URL.
     ...(plan.name === 'stager' && staging.caFile !== '' ? { NODE_EXTRA_CA_CERTS: staging.caFile } : {}),
   };

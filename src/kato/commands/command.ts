@@ -1,0 +1,15 @@
+import type { Command } from 'commander';
+import { type Terminal, terminal } from '../terminal.ts';
+
+/** What every command gets besides its own arguments. */
+export type CommandContext = { readonly signal: AbortSignal; readonly outcome: { code: number } };
+
+/** The terminal for a command, from its own and the program's options. */
+export function terminalOf(command: Command): Terminal {
+  return terminal(Boolean(command.optsWithGlobals<{ json?: boolean }>().json));
+}
+
+/** Text for a command's help: examples come first. */
+export function describe(what: string, ...examples: readonly string[]): string {
+  return `${what}\n\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`;
+}

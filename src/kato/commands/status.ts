@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import type { PayloadOf } from '../../contract/subject.ts';
+import { subjects } from '../../contract/subjects.ts';
+import { platformVersion } from '../../contract/version.ts';
+import { type ProcessReport, reportRole } from '../../core/process-status.ts';
+import { listProcesses } from '../../core/role-plan.ts';
+import { type Node, openNode } from '../node.ts';
+import { ReadinessProbe } from '../readiness.ts';
+import { coloured, table } from '../terminal.ts';
+import { type CommandContext, describe, terminalOf } from './command.ts';
+
+const GATHER_MS = 2000;
+
+type NodeReport = PayloadOf<typeof subjects.nodeStatus>;
+
+/** `kato status`. */
+export function statusCommand(program: Command, context: CommandContext): void {
+  program
+    .command('status')
+    .summary('the roles and whether they are ready')
+    .description(describe('Shows the roles of this node and their state.', 'kato status', 'kato status --all --json'))
+    .option('-a, --all', 'every node of the cluster')
+    .action(async (options: { all?: boolean }, command: Command) => {
+      const node = await openNode();
+      await using probe = new ReadinessProbe(node);
+      const own = ownReport(node, await probe.look(listProcesses(node.file.roles)));
+      const nodes = options.all ? await allNodes(probe, own) : [own];
+      const value = nodes.map((one) => ({ ...one, roles: rolesOf(one) }));
+      const text = nodes.map((one) => formatNode(one, nodes.length > 1)).join('\n\n');
+      terminalOf(command).result(text, options.all ? value : value[0]);
+      if (nodes.some((one) => rolesOf(one).some(({ state }) => state !== 'READY'))) context.outcome.code = 1;
+    });
+}
+
+function ownReport(node: Node, processes: ProcessReport[]): NodeReport {
+  const { id, address, roles } = node.file;
+  return { node: id, address, version: platformVersion, roles, processes };
+}
+
+/** Every node that answers; this one counts as we see it ourselves. */
+async function allNodes(probe: ReadinessProbe, own: NodeReport): Promise<NodeReport[]> {
+  const bus = await probe.bus();
+  const found =
+    bus === undefined ? [] : await bus.request(subjects.nodeFind, [], {}, { timeoutMs: GATHER_MS, expected: 10_000 });
+  return [own, ...found.filter(({ node }) => node !== own.node)];
+}
+
+function rolesOf({ roles, processes }: NodeReport): { role: string; state: string; processes: string[] }[] {
+  return roles.map((role) => {
+    const names = listProcesses([role]).map(({ name }) => name);
+    const own = processes.filter(({ name }) => names.includes(name));
+    return { role, state: reportRole(own), processes: names };
+  });
+}
+
+function formatNode(report: NodeReport, isNamed: boolean): string {
+  const rows = rolesOf(report).map(({ role, state }) => {
+    const names = listProcesses([role]).map(({ name }) => name);
+    const late = report.processes.filter(({ name, ready }) => names.includes(name) && !ready);
+    const why = late.map(
+      ({ name, state: is, description }) => `${name} ${is.toLowerCase()}${description ? `, ${description}` : ''}`,
+    );
+    return [role, coloured(state.padEnd(8)), why.join('; ')];
+  });
+  return `${isNamed ? `${report.address} (${report.node.slice(0, 8)})\n` : ''}${table([['ROLE', 'STATE', ''], ...rows])}`;
+}

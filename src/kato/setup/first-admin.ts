@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import { readJsonIfExists } from '../../platform/files.ts';
+import { systemRandom } from '../../platform/random.ts';
+import { type ApiClient, createFirstAdmin, logIn } from '../api-client.ts';
+import type { Node } from '../node.ts';
+import { Refusal } from '../refusal.ts';
+import { hasMark, leaveMark } from './marks.ts';
+import type { SetupContext, Step } from './step.ts';
+
+export const welcomeSpace = 'dev';
+
+/** The administrator as asked for; kept until set-up is complete, so that an interrupted one can go on. */
+export type Admin = {
+  readonly email: string;
+  readonly password: string;
+  readonly org: string;
+  readonly wasGenerated: boolean;
+};
+
+const FILE = 'first-admin.json';
+const MARK = 'first-admin.done';
+
+/** Makes the first administrator. */
+export const makeFirstAdmin: Step = {
+  title: 'First administrator',
+  run: async (context) => {
+    const node = await context.node();
+    if (await hasMark(node.paths, MARK)) return 'already';
+    const admin = await decideAdmin(node, context);
+    await leaveMark(node.paths, FILE, `${JSON.stringify(admin, null, 2)}\n`);
+    const outcome = await createFirstAdmin(node, admin);
+    return outcome === 'made' ? 'done' : 'already';
+  },
+};
+
+/** Makes the administrator's organization and space, through the API like everyone. */
+export const makeOrganization: Step = {
+  title: 'Organization and space',
+  run: async (context) => {
+    const node = await context.node();
+    if (await hasMark(node.paths, MARK)) return 'already';
+    const admin = await getAdmin(node);
+    const api = await logIn(node, admin);
+    const user = await api.find('/v3/users', { usernames: admin.email });
+    const org = await ensure(api, '/v3/organizations', { names: admin.org }, { name: admin.org });
+    const inOrg = { organization: { data: { guid: org } } };
+    const space = await ensure(
+      api,
+      '/v3/spaces',
+      { names: welcomeSpace, organization_guids: org },
+      { name: welcomeSpace, relationships: inOrg },
+    );
+    if (user !== undefined) await giveRoles(api, { user, org, space });
+    return 'done';
+  },
+};
+
+/** The administrator that this set-up made, while it is not complete. */
+export async function getAdmin(node: Node): Promise<Admin> {
+  const admin = (await readJsonIfExists(join(node.paths.setup, FILE))) as Admin | undefined;
+  if (admin === undefined)
+    throw new Refusal('the first administrator of this set-up is not known', 'run `kato node setup micro` again');
+  return admin;
+}
+
+/** The password is needed no longer. */
+export async function forgetAdminPassword(node: Node): Promise<Admin | undefined> {
+  const admin = (await readJsonIfExists(join(node.paths.setup, FILE))) as Admin | undefined;
+  if (admin === undefined || (await hasMark(node.paths, MARK))) return undefined;
+  await leaveMark(node.paths, MARK);
+  const { password: _, ...rest } = admin;
+  await leaveMark(node.paths, FILE, `${JSON.stringify(rest, null, 2)}\n`);
+  return admin;
+}
+
+async function decideAdmin(node: Node, { options, terminal }: SetupContext): Promise<Admin> {
+  const earlier = (await readJsonIfExists(join(node.paths.setup, FILE))) as Admin | undefined;
+  if (earlier !== undefined && (options.email === undefined || options.email === earlier.email)) {
+    return options.password === undefined ? earlier : { ...earlier, password: options.password, wasGenerated: false };
+  }
+  const email = options.email ?? (terminal.isInteractive ? await askEmail() : `admin@${node.config.cluster.domain}`);
+  const password = options.password ?? (terminal.isInteractive ? await askPassword(node) : '');
+  return {
+    email,
+    org: options.org,
+    password: password === '' ? newPassword() : password,
+    wasGenerated: password === '',
+  };
+}
+
+async function askEmail(): Promise<string> {
+  const { text, isCancel } = await import('@clack/prompts');
+  const answer = await text({
+    message: "The first administrator's e-mail address",
+    validate: (value) => (/^[^\s@]+@[^\s@]+$/.test(value ?? '') ? undefined : 'an address such as you@example.com'),
+  });
+  if (isCancel(answer)) throw new Refusal('set-up was interrupted', 'run it again, or name the address with --email');
+  return answer;
+}
+
+async function askPassword(node: Node): Promise<string> {
+  const { password, isCancel } = await import('@clack/prompts');
+  const least = node.config.aok.passwordMinLength;
+  const answer = await password({
+    message: 'Their password (leave it empty to have one made)',
+    mask: '•',
+    validate: (value) =>
+      value === undefined || value === '' || value.length >= least ? undefined : `at least ${least} characters`,
+  });
+  if (isCancel(answer)) throw new Refusal('set-up was interrupted', 'run it again');
+  return answer ?? '';
+}
+
+/** 20 characters that are told apart easily: 100 bits. */
+function newPassword(): string {
+  const letters = 'abcdefghjkmnpqrstuvwxyz23456789ABCDEFGHJKLMNPQRSTUVWXYZ';
+  const pick = () => letters[systemRandom.pick(letters.length)] ?? '';
+  return Array.from({ length: 4 }, () => Array.from({ length: 5 }, pick).join('')).join('-');
+}
+
+async function ensure(api: ApiClient, path: string, filter: Record<string, string>, body: unknown): Promise<string> {
+  return (await api.find(path, filter)) ?? (await api.create(path, body));
+}
+
+async function giveRoles(api: ApiClient, ids: { user: string; org: string; space: string }): Promise<void> {
+  const relation = (guid: string) => ({ data: { guid } });
+  const roles = [
+    ['organization_user', { organization: relation(ids.org) }],
+    ['organization_manager', { organization: relation(ids.org) }],
+    ['space_manager', { space: relation(ids.space) }],
+    ['space_developer', { space: relation(ids.space) }],
+  ] as const;
+  for (const [type, target] of roles) {
+    const where = 'organization' in target ? { organization_guids: ids.org } : { space_guids: ids.space };
+    if ((await api.find('/v3/roles', { types: type, user_guids: ids.user, ...where })) !== undefined) continue;
+    await api.create('/v3/roles', { type, relationships: { user: relation(ids.user), ...target } });
+  }
+}

@@ -1,0 +1,96 @@
+import { readFile, statfs } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { dirname } from 'node:path';
+import { exec } from '../../platform/exec.ts';
+import { isMissing, readTextIfExists } from '../../platform/files.ts';
+import { pathsOf } from '../../platform/paths.ts';
+import { postgresqlPaths } from '../../platform/postgresql.ts';
+import { requireRoot } from '../node.ts';
+import { Refusal } from '../refusal.ts';
+import type { Step } from './step.ts';
+
+const LEAST_MEMORY_MB = 1800;
+const LEAST_DISK_MB = 8000;
+const SOCKET_PATH_LIMIT = 107;
+
+/** What must be true of the machine before anything is changed on it. */
+export const checkMachine: Step = {
+  title: 'Check the machine',
+  run: async ({ options }) => {
+    requireRoot();
+    await checkSystem();
+    const memoryMb = Math.floor(totalmem() / 1_048_576);
+    if (memoryMb < LEAST_MEMORY_MB) {
+      throw new Refusal(
+        `this machine has ${memoryMb} MB of memory; a micro cloud needs ${LEAST_MEMORY_MB}`,
+        'use a larger machine',
+      );
+    }
+    await checkDisk(options.state);
+    checkSocketPath(options.state);
+    return 'already';
+  },
+};
+
+async function checkSystem(): Promise<void> {
+  if (process.platform !== 'linux') throw new Refusal(`this is ${process.platform}; kato needs Linux`);
+  const release = (await readTextIfExists('/etc/os-release')) ?? '';
+  if (!/^ID=debian$/m.test(release) && !/^ID_LIKE=.*debian/m.test(release)) {
+    const name = /^PRETTY_NAME="?([^"\n]*)/m.exec(release)?.[1] ?? 'not named';
+    throw new Refusal(`this system is ${name}; set-up installs Debian packages`, 'use Debian 12');
+  }
+  const filesystems = await readFile('/proc/filesystems', 'utf8');
+  if (!/\tbtrfs$/m.test(filesystems))
+    await exec(['modprobe', 'btrfs'], { okCodes: [0, 1, 127] }).catch(cannotLoad('btrfs'));
+  for (const [path, what] of [
+    ['/proc/self/ns/user', 'user namespaces'],
+    ['/proc/self/ns/net', 'network namespaces'],
+    ['/sys/fs/cgroup', 'control groups'],
+  ] as const) {
+    if (!(await exists(path))) {
+      throw new Refusal(`this kernel has no ${what} (${path} is missing)`, 'use a stock Debian 12 kernel');
+    }
+  }
+}
+
+function cannotLoad(module: string): (error: unknown) => never {
+  return (cause) => {
+    throw new Refusal(`the kernel does not know ${module} and can't load it`, 'use a stock Debian 12 kernel', {
+      cause,
+    });
+  };
+}
+
+async function checkDisk(state: string): Promise<void> {
+  let folder = state;
+  while (!(await exists(folder))) folder = dirname(folder);
+  const { bavail, bsize } = await statfs(folder);
+  const freeMb = Math.floor((bavail * bsize) / 1_048_576);
+  const isSetUp = await exists(pathsOf(state).nodeFile);
+  if (freeMb < LEAST_DISK_MB && !isSetUp) {
+    throw new Refusal(
+      `${folder} has ${freeMb} MB free; a micro cloud needs ${LEAST_DISK_MB}`,
+      'make room, or set STACKATO_STATE to a folder on a larger disk',
+    );
+  }
+}
+
+function checkSocketPath(state: string): void {
+  const { socket } = postgresqlPaths(pathsOf(state));
+  if (Buffer.byteLength(socket) > SOCKET_PATH_LIMIT) {
+    throw new Refusal(
+      `the state folder's path is too long for a socket in it: ${socket}`,
+      'set STACKATO_STATE to a shorter path',
+    );
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await statfs(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}

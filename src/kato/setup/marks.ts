@@ -1,0 +1,21 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isMissing } from '../../platform/files.ts';
+import { writeOwnedFile } from '../../platform/owned-files.ts';
+import type { Paths } from '../../platform/paths.ts';
+
+/** Has this step's mark been left? */
+export async function hasMark(paths: Paths, name: string): Promise<boolean> {
+  try {
+    await stat(join(paths.setup, name));
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+/** Leaves a mark that a step is finished. */
+export async function leaveMark(paths: Paths, name: string, content = ''): Promise<void> {
+  await writeOwnedFile(join(paths.setup, name), content, { owner: { uid: 0, gid: 0 }, mode: 0o600 });
+}

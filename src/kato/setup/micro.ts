@@ -1,0 +1,85 @@
+import { systemHosts } from '../../contract/hosts.ts';
+import { environment } from '../../platform/config.ts';
+import { openNode } from '../node.ts';
+import { Refusal } from '../refusal.ts';
+import type { Terminal } from '../terminal.ts';
+import { installBootService } from './boot-service.ts';
+import { configureBus } from './bus.ts';
+import { makeCertificates } from './certificates.ts';
+import { buildConsole } from './console.ts';
+import { makeDatabase } from './database.ts';
+import { forgetAdminPassword, makeFirstAdmin, makeOrganization } from './first-admin.ts';
+import { checkMachine } from './machine.ts';
+import { installPackages } from './packages.ts';
+import { checkPorts } from './ports.ts';
+import { prepareDatabase, startEverything } from './start.ts';
+import { writeState } from './state-folder.ts';
+import { runSteps, type SetupContext, type SetupOptions, type Step } from './step.ts';
+import { pushWelcome, schemeOf, welcomeHost } from './welcome.ts';
+
+const steps: readonly Step[] = [
+  checkMachine,
+  installPackages,
+  checkPorts,
+  writeState,
+  makeCertificates,
+  configureBus,
+  makeDatabase,
+  buildConsole,
+  prepareDatabase,
+  startEverything,
+  makeFirstAdmin,
+  makeOrganization,
+  pushWelcome,
+  installBootService,
+];
+
+/** Turns this machine into a micro cloud; repeating it finishes what was interrupted and changes nothing else. */
+export async function setupMicro(
+  options: Omit<SetupOptions, 'state'>,
+  { terminal, signal }: { terminal: Terminal; signal: AbortSignal },
+): Promise<void> {
+  const { state } = environment;
+  checkDomain(options.domain);
+  const context: SetupContext = {
+    options: { ...options, state },
+    terminal,
+    signal,
+    notes: [],
+    node: () => openNode(state),
+  };
+  await runSteps(steps, context);
+  const node = await context.node();
+  const admin = await forgetAdminPassword(node);
+  for (const note of context.notes) terminal.say(`note: ${note}`);
+  const hosts = systemHosts(node.config.cluster.domain);
+  const scheme = schemeOf(node);
+  const addresses = {
+    console: `${scheme}://${hosts.console}`,
+    api: `${scheme}://${hosts.api}`,
+    welcome: `${scheme}://${welcomeHost(node.config.cluster.domain)}`,
+  };
+  if (admin !== undefined) {
+    terminal.say(
+      `The administrator is ${admin.email}; next: bin/stackato target ${addresses.api}, then bin/stackato login ${admin.email}`,
+    );
+  }
+  const generated = admin?.wasGenerated ? { email: admin.email, password: admin.password } : undefined;
+  const lines =
+    generated === undefined
+      ? []
+      : [`administrator ${generated.email}, password ${generated.password} (shown only now)`];
+  terminal.result([...lines, ...Object.values(addresses)].join('\n'), { ...addresses, ...(generated ?? {}) });
+}
+
+function checkDomain(domain: string | undefined): void {
+  if (domain === undefined) return;
+  const labels = domain.split('.');
+  if (
+    labels.length >= 2 &&
+    domain.length <= 200 &&
+    labels.every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label))
+  )
+    return;
+  throw new Refusal(`'${domain}' is no domain`, 'for example --domain cloud.example.com, in small letters');
+}

@@ -1,0 +1,140 @@
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { environment } from '../../platform/config.ts';
+import { ExecError, exec } from '../../platform/exec.ts';
+import { readTextIfExists } from '../../platform/files.ts';
+import { Refusal } from '../refusal.ts';
+import type { Step } from './step.ts';
+
+/** Debian packages that the platform runs on. */
+export const debianPackages: readonly string[] = [
+  'btrfs-progs',
+  'ca-certificates',
+  'conmon',
+  'debian-archive-keyring',
+  'git',
+  'haproxy',
+  'iproute2',
+  'kmod',
+  'mmdebstrap',
+  'nats-server',
+  'nftables',
+  'openssl',
+  'postgresql-15',
+  'procps',
+  'runc',
+  'supervisor',
+  'tini',
+  'util-linux',
+];
+
+const POLICY = '/usr/sbin/policy-rc.d';
+const OUR_POLICY = '#!/bin/sh\n# Written by kato during set-up: packages must not start services.\nexit 101\n';
+const CLUSTER_CONFIG = '/etc/postgresql-common/createcluster.conf';
+const UNWANTED_SERVICES = ['haproxy', 'nats-server', 'supervisor', 'postgresql'];
+// biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
+const FORMAT = '${Package} ${db:Status-Status}\\n';
+const INSTALL_TIMEOUT_MS = 900_000;
+
+/** Installs what is missing, without letting the packages start services of their own. */
+export const installPackages: Step = {
+  title: 'Debian packages',
+  run: async ({ signal }) => {
+    const missing = await listMissing();
+    if (missing.length === 0) return 'already';
+    await withoutServices(async () => {
+      await preventDefaultDatabase(missing);
+      try {
+        await install(missing, signal);
+      } catch (error) {
+        if (!(error instanceof ExecError)) throw error;
+        await refreshLists(signal);
+        await install(missing, signal);
+      }
+    });
+    await disableServices();
+    return 'done';
+  },
+};
+
+/** Packages of the list that are not installed. */
+export async function listMissing(wanted = debianPackages): Promise<string[]> {
+  const { stdout } = await exec(['dpkg-query', '-W', '-f', FORMAT, ...wanted], {
+    okCodes: [0, 1],
+  });
+  const installed = new Set(
+    stdout
+      .split('\n')
+      .filter((line) => line.endsWith(' installed'))
+      .map((line) => line.split(' ')[0]),
+  );
+  return wanted.filter((name) => !installed.has(name));
+}
+
+async function install(packages: readonly string[], signal: AbortSignal): Promise<void> {
+  await exec(
+    [
+      'apt-get',
+      'install',
+      '--yes',
+      '--no-install-recommends',
+      '-o',
+      'DPkg::Lock::Timeout=120',
+      '-o',
+      'Dpkg::Options::=--force-confold',
+      ...packages,
+    ],
+    { env: aptEnvironment(), timeoutMs: INSTALL_TIMEOUT_MS, signal },
+  );
+}
+
+async function refreshLists(signal: AbortSignal): Promise<void> {
+  try {
+    await exec(['apt-get', 'update'], { env: aptEnvironment(), timeoutMs: INSTALL_TIMEOUT_MS, signal });
+  } catch (cause) {
+    throw new Refusal('the Debian package lists could not be fetched', 'check /etc/apt/sources.list and the network', {
+      cause,
+    });
+  }
+}
+
+function aptEnvironment(): Record<string, string> {
+  const proxies = Object.entries(environment.all()).filter(([name]) => /^(https?|no|all)_proxy$/i.test(name));
+  return {
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    LC_ALL: 'C.UTF-8',
+    HOME: '/root',
+    DEBIAN_FRONTEND: 'noninteractive',
+    ...Object.fromEntries(proxies.map(([name, value]) => [name, value ?? ''])),
+  };
+}
+
+/** A policy of the operator's own is left alone, and trusted to be what they want. */
+async function withoutServices(task: () => Promise<void>): Promise<void> {
+  const existing = await readTextIfExists(POLICY);
+  const isOurs = existing === undefined || existing === OUR_POLICY;
+  if (isOurs) {
+    await writeFile(POLICY, OUR_POLICY);
+    await chmod(POLICY, 0o755);
+  }
+  try {
+    await task();
+  } finally {
+    if (isOurs) await rm(POLICY, { force: true });
+  }
+}
+
+/** Debian's package would make and start a database server of its own on port 5432. */
+async function preventDefaultDatabase(missing: readonly string[]): Promise<void> {
+  if (!missing.includes('postgresql-15')) return;
+  const existing = (await readTextIfExists(CLUSTER_CONFIG)) ?? '';
+  if (/^\s*create_main_cluster\s*=/m.test(existing)) return;
+  await mkdir('/etc/postgresql-common', { recursive: true });
+  await writeFile(CLUSTER_CONFIG, `${existing}create_main_cluster = false\n`);
+}
+
+/** Where systemd runs, the packages' own services would come at the next boot and take our ports. */
+async function disableServices(): Promise<void> {
+  const init = (await readFile('/proc/1/comm', 'utf8')).trim();
+  if (init !== 'systemd') return;
+  await exec(['systemctl', 'disable', '--now', ...UNWANTED_SERVICES], { okCodes: [0, 1, 5] });
+}

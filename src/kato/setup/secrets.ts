@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import { busUserNames } from '../../core/bus-permissions.ts';
+import { readJsonIfExists } from '../../platform/files.ts';
+import { writeOwnedFile } from '../../platform/owned-files.ts';
+import type { Paths } from '../../platform/paths.ts';
+import { systemRandom } from '../../platform/random.ts';
+import { Refusal } from '../refusal.ts';
+
+const root = { uid: 0, gid: 0 };
+const DATABASE_USERS = ['primary', 'controller', 'aok', 'health_manager'];
+
+/** Every secret of the cluster. */
+export type Secrets = {
+  bus: Record<string, string>;
+  database: Record<string, string>;
+  clients: Record<string, string>;
+  encryptionKey: string;
+  signingKey: string;
+  supervisor: string;
+};
+
+/** One file holds every secret of the cluster, so that an interrupted set-up never mixes old and new ones. */
+export async function readOrMakeSecrets(paths: Paths): Promise<Secrets> {
+  const file = join(paths.setup, 'secrets.json');
+  const existing = ((await readJsonIfExists(file)) ?? {}) as Partial<Secrets>;
+  const password = () => systemRandom.hex(24);
+  const key = () => Buffer.from(systemRandom.hex(32), 'hex').toString('base64');
+  const each = (names: readonly string[], kept: Record<string, string> = {}) =>
+    Object.fromEntries(names.map((name) => [name, kept[name] ?? password()]));
+  const secrets: Secrets = {
+    bus: each(busUserNames, existing.bus),
+    database: each(DATABASE_USERS, existing.database),
+    clients: each(['ssh-proxy', 'cloud_controller', 'doppler', 'logyard'], existing.clients),
+    encryptionKey: existing.encryptionKey ?? key(),
+    signingKey: existing.signingKey ?? key(),
+    supervisor: existing.supervisor ?? password(),
+  };
+  await writeOwnedFile(file, `${JSON.stringify(secrets, null, 2)}\n`, { owner: root, mode: 0o600 });
+  return secrets;
+}
+
+/** Passwords of the database's users. */
+export async function readDatabasePasswords(paths: Paths): Promise<Record<string, string>> {
+  return (await readSecrets(paths)).database;
+}
+
+/** Passwords of the bus's users. */
+export async function readBusPasswords(paths: Paths): Promise<Record<string, string>> {
+  return (await readSecrets(paths)).bus;
+}
+
+async function readSecrets(paths: Paths): Promise<Secrets> {
+  const secrets = (await readJsonIfExists(join(paths.setup, 'secrets.json'))) as Secrets | undefined;
+  if (secrets === undefined)
+    throw new Refusal(`${paths.setup}/secrets.json is missing`, 'run `kato node setup micro` again');
+  return secrets;
+}

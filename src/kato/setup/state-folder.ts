@@ -1,0 +1,173 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ClusterConfig } from '../../contract/config.ts';
+import { decode } from '../../contract/decode.ts';
+import type { CredentialsFile, NodeFile } from '../../contract/node.ts';
+import { busUserNames } from '../../core/bus-permissions.ts';
+import { microRoles, planRoleChange, resolveRoles } from '../../core/role-plan.ts';
+import { describeStagingSettings, stagingSettings } from '../../core/staging-settings.ts';
+import { isFileSync } from '../../platform/accessible.ts';
+import { environment } from '../../platform/config.ts';
+import { readJsonIfExists } from '../../platform/files.ts';
+import { findAddress } from '../../platform/network-address.ts';
+import { ensureOwnedFolder, writeOwnedFile } from '../../platform/owned-files.ts';
+import { type Paths, pathsOf } from '../../platform/paths.ts';
+import { postgresqlUrl } from '../../platform/postgresql.ts';
+import { systemRandom } from '../../platform/random.ts';
+import { ensureUser, getUser, type SystemUser } from '../../platform/system-user.ts';
+import type { Node } from '../node.ts';
+import { canDropPrivileges } from '../programs.ts';
+import { Refusal } from '../refusal.ts';
+import { readOrMakeSecrets, type Secrets } from './secrets.ts';
+import type { SetupContext, Step } from './step.ts';
+
+const root: SystemUser = { name: 'root', uid: 0, gid: 0 };
+
+/** Folders, node.json, cluster.json and the credentials; what is there is kept. */
+export const writeState: Step = {
+  title: 'State folder and credentials',
+  run: async (context) => {
+    const paths = pathsOf(context.options.state);
+    const [stackato, postgres] = [await ensureUser('stackato'), await getUser('postgres')];
+    await makeFolders(paths, { stackato, postgres });
+    const wrote = [await writeNodeFile(paths, context), await writeClusterFile(paths, context, stackato)];
+    wrote.push(await writeCredentials(paths, stackato, (await plannedConfig(context)).bus.port));
+    if (!(await canDropPrivileges({ paths }))) {
+      context.notes.push(
+        `the account stackato can't read this checkout or reach ${paths.state}, so every process runs as root; put them where all may read to change that`,
+      );
+    }
+    return wrote.some(Boolean) ? 'done' : 'already';
+  },
+};
+
+/** The configuration as set-up would make it. */
+export async function plannedConfig(context: SetupContext): Promise<ClusterConfig> {
+  const existing = await readJsonIfExists(pathsOf(context.options.state).clusterFile);
+  return decode(ClusterConfig, existing ?? initialConfig(context).config, 'cluster configuration');
+}
+
+function initialConfig({ options }: SetupContext) {
+  const staging = stagingSettings(environment.all(), isFileSync);
+  const config = { cluster: { domain: options.domain ?? 'stackato.localhost' }, staging };
+  return { config, described: describeStagingSettings(staging) };
+}
+
+async function makeFolders(paths: Paths, users: { stackato: SystemUser; postgres: SystemUser }): Promise<void> {
+  await mkdir(paths.state, { recursive: true });
+  const folders: [string, SystemUser, number][] = [
+    [paths.state, root, 0o755],
+    [join(paths.state, 'credentials'), root, 0o755],
+    [paths.tls, root, 0o755],
+    [paths.run, root, 0o755],
+    [paths.log, root, 0o755],
+    [paths.setup, root, 0o700],
+    [paths.supervisor, root, 0o700],
+    [paths.nats, users.stackato, 0o700],
+    [paths.postgresql, users.postgres, 0o700],
+    [join(paths.run, 'postgresql'), users.postgres, 0o755],
+    [paths.blobs, users.stackato, 0o700],
+    [paths.logyard, users.stackato, 0o700],
+    [paths.fence, root, 0o711],
+    [paths.router, root, 0o755],
+    [paths.dea, root, 0o700],
+    [paths.stager, root, 0o700],
+    [join(paths.run, 'compiled'), root, 0o755],
+    [join(paths.run, 'compiled', 'root'), root, 0o700],
+    [join(paths.run, 'compiled', 'stackato'), users.stackato, 0o700],
+  ];
+  for (const [path, owner, mode] of folders) await ensureOwnedFolder(path, { owner, mode });
+}
+
+async function writeNodeFile(paths: Paths, { options }: SetupContext): Promise<boolean> {
+  const existing = (await readJsonIfExists(paths.nodeFile)) as Partial<NodeFile> | undefined;
+  const wanted = resolveRoles(options.roles.length > 0 ? ['base', 'primary', ...options.roles] : microRoles);
+  if ('refused' in wanted) throw new Refusal(wanted.refused);
+  const change = planRoleChange(
+    { roles: ['base', 'primary'], isCore: true, isMicro: true },
+    { add: wanted.filter((role) => role !== 'base' && role !== 'primary'), remove: [] },
+  );
+  if ('refused' in change) throw new Refusal(change.refused);
+  const address = await findAddress();
+  const hostsFile = environment.stackato('HOSTS_FILE') ?? existing?.hostsFile;
+  const node: NodeFile = {
+    id: existing?.id ?? systemRandom.hex(16),
+    index: existing?.index ?? 0,
+    address,
+    coreAddress: address,
+    roles: options.roles.length > 0 ? [...change.roles] : (existing?.roles ?? [...change.roles]),
+    zone: existing?.zone ?? 'default',
+    availabilityZone: existing?.availabilityZone ?? 'default',
+    isMicro: true,
+    ...(hostsFile === undefined ? {} : { hostsFile }),
+  };
+  return writeNode(paths, node);
+}
+
+/** Later changes go through `kato config set`: the file is a copy of what the primary keeps. */
+async function writeClusterFile(paths: Paths, context: SetupContext, stackato: SystemUser): Promise<boolean> {
+  const existing = (await readJsonIfExists(paths.clusterFile)) as { cluster?: { domain?: string } } | undefined;
+  const { domain } = context.options;
+  if (existing !== undefined) {
+    const current = existing.cluster?.domain ?? 'stackato.localhost';
+    if (domain !== undefined && domain !== current) {
+      throw new Refusal(
+        `this node's domain is ${current}; changing it is not available in this version`,
+        'leave --domain out, or set up another state folder',
+      );
+    }
+    return false;
+  }
+  const { config, described } = initialConfig(context);
+  for (const line of described) context.terminal.say(`        staging: ${line}`);
+  const text = `${JSON.stringify(config, null, 2)}\n`;
+  return writeOwnedFile(paths.clusterFile, text, { owner: { uid: 0, gid: stackato.gid }, mode: 0o640 });
+}
+
+async function writeCredentials(paths: Paths, stackato: SystemUser, busPort: number): Promise<boolean> {
+  const secrets = await readOrMakeSecrets(paths);
+  let wrote = false;
+  for (const name of busUserNames) {
+    const file = credentialsOf(name, paths, { ...secrets, busPort });
+    const owner = ['router', 'dea', 'stager', 'base', 'kato'].includes(name) ? root : stackato;
+    wrote =
+      (await writeOwnedFile(paths.credentials(name), `${JSON.stringify(file, null, 2)}\n`, { owner, mode: 0o600 })) ||
+      wrote;
+  }
+  return wrote;
+}
+
+function credentialsOf(name: string, paths: Paths, secrets: Secrets & { busPort: number }): CredentialsFile {
+  const databasePassword = secrets.database[name];
+  const holdsKeys = name === 'controller' || name === 'aok';
+  return {
+    bus: {
+      servers: [`tls://127.0.0.1:${secrets.busPort}`],
+      user: name,
+      password: secrets.bus[name] ?? '',
+      caFile: paths.caCertificate,
+    },
+    ...(databasePassword === undefined
+      ? {}
+      : { databaseUrl: postgresqlUrl(paths, { name, password: databasePassword }) }),
+    ...(holdsKeys ? { encryptionKey: secrets.encryptionKey, clientSecrets: secrets.clients } : {}),
+    ...(holdsKeys || name === 'kato' ? { signingKey: secrets.signingKey } : {}),
+    ...(name === 'base' || name === 'kato' ? { supervisor: { user: 'kato', password: secrets.supervisor } } : {}),
+  };
+}
+
+/** Gives this node other roles. */
+export async function writeRoles(node: Node, roles: readonly string[]): Promise<void> {
+  await writeNode(node.paths, { ...node.file, roles: [...roles] });
+}
+
+/** Follows a change of a micro cloud's own address. Gives true when it changed. */
+export async function refreshAddress(node: Node): Promise<boolean> {
+  if (!node.file.isMicro) return false;
+  const address = await findAddress();
+  return address !== node.file.address && writeNode(node.paths, { ...node.file, address, coreAddress: address });
+}
+
+function writeNode(paths: Paths, node: NodeFile): Promise<boolean> {
+  return writeOwnedFile(paths.nodeFile, `${JSON.stringify(node, null, 2)}\n`, { owner: root, mode: 0o644 });
+}

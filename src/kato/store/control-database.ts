@@ -1,0 +1,57 @@
+import { exec } from '../../platform/exec.ts';
+import type { Paths } from '../../platform/paths.ts';
+import { postgresqlBinary, postgresqlPaths } from '../../platform/postgresql.ts';
+import { getUser } from '../../platform/system-user.ts';
+
+const DATABASE = 'stackato';
+/** Users that own a schema of their name. */
+const OWNERS = ['primary', 'controller', 'aok'];
+
+/** Makes the database, its users with these passwords, and the schemas that they own; repeating it changes nothing. */
+export async function prepareControlDatabase(paths: Paths, passwords: Readonly<Record<string, string>>): Promise<void> {
+  const names = Object.keys(passwords);
+  await run(paths, 'postgres', [
+    ...names.map((name) => only(`create role ${quoted(name)} login`, `from pg_roles where rolname = '${name}'`)),
+    ...names.map((name) => `alter role ${quoted(name)} with login password '${password(passwords[name])}';`),
+    only(`create database ${DATABASE}`, `from pg_database where datname = '${DATABASE}'`),
+    `revoke all on database ${DATABASE} from public;`,
+    `revoke all on database postgres from public;`,
+    ...names.map((name) => `grant connect on database ${DATABASE} to ${quoted(name)};`),
+    // A schema's owner says "create schema if not exists", which asks for this right even when it exists.
+    ...OWNERS.map((name) => `grant create on database ${DATABASE} to ${quoted(name)};`),
+  ]);
+  await run(paths, DATABASE, [
+    'revoke all on schema public from public;',
+    ...OWNERS.map((name) => `create schema if not exists ${quoted(name)} authorization ${quoted(name)};`),
+  ]);
+}
+
+function only(statement: string, condition: string): string {
+  return `select '${statement}' where not exists (select ${condition}) \\gexec`;
+}
+
+function quoted(name: string): string {
+  if (!/^[a-z_]+$/.test(name)) throw new Error(`'${name}' is no name for a database user`);
+  return `"${name}"`;
+}
+
+function password(text: string | undefined): string {
+  if (text === undefined || !/^[0-9a-f]{16,}$/.test(text)) throw new Error('a database password must be hexadecimal');
+  return text;
+}
+
+async function run(paths: Paths, database: string, statements: readonly string[]): Promise<void> {
+  const { uid, gid } = await getUser('postgres');
+  const argv = [
+    postgresqlBinary('psql'),
+    '-X',
+    '-q',
+    '-v',
+    'ON_ERROR_STOP=1',
+    '-h',
+    postgresqlPaths(paths).socketFolder,
+    '-d',
+    database,
+  ];
+  await exec(argv, { uid, gid, cwd: '/', input: `set client_min_messages = warning;\n${statements.join('\n')}\n` });
+}
