@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { subjects } from '../src/contract/subjects.ts';
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url));
 const LAYER: Readonly<Record<string, number>> = {
@@ -36,8 +37,12 @@ const LAYER: Readonly<Record<string, number>> = {
 const IMPORT = /(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g;
 const AMBIENT =
   /\b(Date\.now|new Date\(\)|performance\.now|Math\.random|process\.(env|on|exit|hrtime)|setTimeout|setInterval|fetch\()/;
-const SUBJECT =
-  /['"`](?:vcap\.|dea\.(?!ts)|droplet\.|staging\.|router\.(?!ts)|health\.(?!ts)|healthmanager\.|logyard\.(?!ts))[a-z.*${}]+['"`]/;
+const SUBJECT = new RegExp(
+  `['"\`](?:${Object.values(subjects)
+    .map((subject) => (subject.name as (...params: string[]) => string)('PARAM'))
+    .map((name) => name.replaceAll('.', '\\.').replaceAll('PARAM', '(?:\\*|\\$\\{[^}]*\\})'))
+    .join('|')})['"\`]`,
+);
 
 const files = globSync('**/*.{ts,tsx}', { cwd: SRC });
 const sources = files.filter((file) => !/\.(test|conformance)\.ts$/.test(file));
