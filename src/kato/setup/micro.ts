@@ -12,6 +12,7 @@ import { forgetAdminPassword, makeFirstAdmin, makeOrganization } from './first-a
 import { checkMachine } from './machine.ts';
 import { installPackages } from './packages.ts';
 import { checkPorts } from './ports.ts';
+import { makeStack } from './stack.ts';
 import { prepareDatabase, startEverything } from './start.ts';
 import { writeState } from './state-folder.ts';
 import { runSteps, type SetupContext, type SetupOptions, type Step } from './step.ts';
@@ -26,6 +27,7 @@ const steps: readonly Step[] = [
   configureBus,
   makeDatabase,
   buildConsole,
+  makeStack,
   prepareDatabase,
   startEverything,
   makeFirstAdmin,

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openFence } from '../../container/fence/fence.ts';
+import { buildStack, defaultRecipePath } from '../../container/stack/build-stack.ts';
+import { readRecipe } from '../../container/stack/recipe.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { readTextIfExists } from '../../platform/files.ts';
+import { silentLog } from '../../platform/log.ts';
+import { systemRandom } from '../../platform/random.ts';
+import type { Node } from '../node.ts';
+import { leaveMark } from './marks.ts';
+import type { Step } from './step.ts';
+
+const MARK = 'stack.done';
+
+/** The store of the containers, and the root file system that apps see. */
+export const makeStack: Step = {
+  title: 'Stack',
+  run: async (context) => {
+    const node = await context.node();
+    const wanted = await fingerprint();
+    if ((await readTextIfExists(join(node.paths.setup, MARK))) === wanted) return 'already';
+    const say = (text: string) => context.terminal.say(`        ${text}`);
+    const recipe = await readRecipe(defaultRecipePath);
+    const { tar } = await buildStack({ recipe, clock: systemClock, signal: context.signal, onStep: say });
+    say(`import ${recipe.name}`);
+    await using engine = await openEngine(node);
+    await engine.importStack(recipe.name, { tar });
+    await leaveMark(node.paths, MARK, wanted);
+    return 'done';
+  },
+};
+
+function openEngine({ paths, config }: Node) {
+  return openFence({
+    directory: paths.fence,
+    pool: 'dea',
+    network: config.fence.network,
+    hostPorts: { first: config.dea.hostPortFirst, last: config.dea.hostPortLast },
+    deniedDestinations: config.fence.deniedDestinations,
+    runtime: config.fence.runtime,
+    storeMb: config.fence.storeMb,
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+  });
+}
+
+/** The stack is made again when its recipe or the Node in it changes. */
+async function fingerprint(): Promise<string> {
+  const recipe = await readFile(defaultRecipePath, 'utf8');
+  return createHash('sha256').update(recipe).update(process.version).digest('hex');
+}

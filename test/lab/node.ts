@@ -1,0 +1,185 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+export type Outcome = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
+
+/** A whole node on this machine: its own network namespace with a way out, its own state folder and hosts file. */
+export class LabNode {
+  readonly name: string;
+  readonly state: string;
+  readonly address: string;
+  readonly hostsFile: string;
+  readonly home: string;
+  readonly #link: string;
+  readonly #subnet: string;
+  readonly #folder: string;
+
+  private constructor(name: string, number: number) {
+    this.name = name;
+    this.#link = `lab${number}`;
+    this.#subnet = `10.249.${number}`;
+    this.address = `${this.#subnet}.2`;
+    this.#folder = mkdtempSync(join(tmpdir(), 'lab-'));
+    chmodSync(this.#folder, 0o755);
+    this.state = join(this.#folder, 'state');
+    this.home = join(this.#folder, 'home');
+    this.hostsFile = join(this.#folder, 'hosts');
+    writeFileSync(this.hostsFile, '127.0.0.1 localhost\n');
+  }
+
+  /** Makes a node with a free number. Needs root. */
+  static create(): LabNode {
+    if (process.getuid?.() !== 0) throw new Error('a lab node needs root');
+    const taken = new Set(readdirSync('/sys/class/net'));
+    for (let number = 1; number < 250; number++) {
+      if (taken.has(`lab${number}`)) continue;
+      const node = new LabNode(`lab-${process.pid}-${number}`, number);
+      try {
+        node.#connect();
+        return node;
+      } catch (error) {
+        node.#removeNetwork();
+        rmSync(node.#folder, { recursive: true, force: true });
+        throw error;
+      }
+    }
+    throw new Error('no free number for a lab node');
+  }
+
+  /** Runs a command inside to its end. */
+  run(
+    argv: readonly string[],
+    options: { input?: string; timeoutMs?: number; env?: Record<string, string>; cwd?: string } = {},
+  ): Promise<Outcome> {
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+    const child = spawn('ip', ['netns', 'exec', this.name, ...argv], {
+      cwd: options.cwd ?? ROOT,
+      env: this.environment(options.env),
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const said = { stdout: '', stderr: '' };
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream].setEncoding('utf8').on('data', (text: string) => {
+        said[stream] += text;
+        if (process.env.LAB_VERBOSE) process.stderr.write(text);
+      });
+    }
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 120_000);
+    child.on('error', reject);
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code, ...said });
+    });
+    child.stdin.on('error', () => child.stdin.destroy());
+    child.stdin.end(options.input ?? '');
+    return promise;
+  }
+
+  kato(
+    args: readonly string[],
+    options: { input?: string; timeoutMs?: number; env?: Record<string, string> } = {},
+  ): Promise<Outcome> {
+    return this.run([join(ROOT, 'bin', 'kato'), ...args], options);
+  }
+
+  stackato(
+    args: readonly string[],
+    options: { input?: string; timeoutMs?: number; env?: Record<string, string>; cwd?: string } = {},
+  ): Promise<Outcome> {
+    return this.run([join(ROOT, 'bin', 'stackato'), ...args], options);
+  }
+
+  /** What commands inside find in their environment: the operator's own settings, this node's folders. */
+  environment(more: Record<string, string> = {}): Record<string, string> {
+    const own = Object.entries(process.env).filter(
+      ([name]) => !name.startsWith('STACKATO_') && !name.startsWith('NODE_TEST'),
+    );
+    return {
+      ...Object.fromEntries(own.map(([name, value]) => [name, value ?? ''])),
+      STACKATO_STATE: this.state,
+      STACKATO_HOSTS_FILE: this.hostsFile,
+      STACKATO_HOME: this.home,
+      CI: '1',
+      NO_COLOR: '1',
+      ...more,
+    };
+  }
+
+  /** Stops everything inside and removes every trace of it. */
+  async remove(): Promise<void> {
+    await this.kato(['stop'], { timeoutMs: 120_000 });
+    for (const pid of this.#pids()) kill(pid);
+    for (let round = 0; round < 50 && this.#pids().length > 0; round++)
+      await new Promise((done) => setTimeout(done, 100));
+    for (const mount of mountsBelow(this.#folder)) run('umount', mount);
+    this.#removeNetwork();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #connect(): void {
+    const { name } = this;
+    run('ip', 'netns', 'add', name);
+    run('ip', 'link', 'add', this.#link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
+    run('ip', 'address', 'add', `${this.#subnet}.1/24`, 'dev', this.#link);
+    run('ip', 'link', 'set', this.#link, 'up');
+    run('ip', '-n', name, 'address', 'add', `${this.address}/24`, 'dev', 'eth0');
+    run('ip', '-n', name, 'link', 'set', 'lo', 'up');
+    run('ip', '-n', name, 'link', 'set', 'eth0', 'up');
+    run('ip', '-n', name, 'route', 'add', 'default', 'via', `${this.#subnet}.1`);
+    writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
+    const rules = [
+      `table ip ${this.#link} {`,
+      '  chain out { type nat hook postrouting priority srcnat;',
+      `    ip saddr ${this.#subnet}.0/24 oifname != "${this.#link}" masquerade`,
+      '  }',
+      '}',
+    ];
+    run('nft', '-f', '-', { input: `${rules.join('\n')}\n` });
+  }
+
+  #removeNetwork(): void {
+    for (const argv of [
+      ['nft', 'delete', 'table', 'ip', this.#link],
+      ['ip', 'link', 'delete', this.#link],
+      ['ip', 'netns', 'delete', this.name],
+    ]) {
+      const [command = '', ...args] = argv;
+      spawnSync(command, args, { stdio: 'ignore' });
+    }
+  }
+
+  /** Processes whose network is this node's, those of its containers apart. */
+  #pids(): number[] {
+    const { stdout } = spawnSync('ip', ['netns', 'pids', this.name], { encoding: 'utf8' });
+    return (stdout ?? '').split('\n').filter(Boolean).map(Number);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+function mountsBelow(folder: string): string[] {
+  const paths = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '');
+  return paths.filter((path) => path.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length);
+}
+
+type Last = string | { input: string };
+
+function run(command: string, ...rest: readonly Last[]): void {
+  const args = rest.filter((one): one is string => typeof one === 'string');
+  const input = rest.find((one): one is { input: string } => typeof one !== 'string')?.input;
+  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8', ...(input === undefined ? {} : { input }) });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`);
+}
