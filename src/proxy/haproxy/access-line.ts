@@ -17,10 +17,10 @@ export const accessLogFormat = [
   '%s',
   '%si:%sp',
   '%ci:%cp',
-  '%[var(txn.proto)]',
+  '%[ssl_fc,iif(https,http)]',
   '%ID',
   '%[var(txn.app)]',
-  '%[var(txn.rerr),json(utf8s)]',
+  '%[var(txn.rerr)]',
   json('host'),
   json('xff'),
   json('url'),
@@ -63,7 +63,7 @@ export function parseAccessLine(line: string): AccessLine | undefined {
       app: orEmpty(at(15)),
       instance: at(10).startsWith('<') ? '' : at(10),
       instanceIndex: '',
-      routerError: unquote(at(16)),
+      routerError: orEmpty(at(16)),
     },
   };
 }

@@ -36,8 +36,7 @@ export function filesOf(directory: string) {
     pid: join(directory, 'haproxy.pid'),
     socket: join(directory, 'admin.sock'),
     state: join(directory, 'state.json'),
-    hosts: join(directory, 'hosts.map'),
-    paths: join(directory, 'paths.map'),
+    routes: join(directory, 'routes.map'),
     instances: join(directory, 'instances.map'),
     certificates: join(directory, 'certs.list'),
   } as const;
@@ -185,47 +184,43 @@ function binds(options: HaproxyOptions, hasIpv6: boolean): string[] {
   ]);
 }
 
+/** Rules are walked one by one for every request, so each of them has to earn its place. */
 function receive(options: HaproxyOptions): string[] {
   const isTrusted = options.trustedProxies.length > 0 ? ` unless { src ${options.trustedProxies.join(' ')} }` : '';
   return [
-    'http-request set-var(txn.host) req.fhdr(host),field(1,:),lower',
+    'http-request set-var(txn.host) req.hdr(host),field(1,:),lower',
     'http-request set-var(txn.url) pathq',
     'http-request set-var(txn.ua) req.fhdr(user-agent)',
     'http-request set-var(txn.ref) req.fhdr(referer)',
-    'http-request set-var(txn.proto) str(http)',
-    'http-request set-var(txn.proto) str(https) if { ssl_fc }',
     `http-request del-header X-Forwarded- -m beg${isTrusted}`,
     `http-request del-header Forwarded${isTrusted}`,
-    'http-request set-var(txn.xff) req.fhdr(x-forwarded-for)',
+    ...(isTrusted ? ['http-request set-var(txn.xff) req.fhdr(x-forwarded-for)'] : []),
     // 2.6 lets NUL through in header values.
     "http-request deny deny_status 400 if { req.hdrs -m reg '\\x00' }",
     `http-request return status 200 content-type text/plain hdr Cache-Control "private, max-age=0" hdr Expires 0 string "ok\\n" if { path /health } { req.hdr(user-agent) HTTP-Monitor/1.1 }`,
     `${refuse(400, 'empty_host', '400 Bad Request: Request had empty Host header', 'hdr Cache-Control "public,max-age=2" ')} unless { var(txn.host) -m len gt 0 }`,
     // No tunnels that would carry requests past these rules.
-    'http-request del-header HTTP2-Settings',
     'http-request del-header Upgrade if { req.hdr(Upgrade) -m found } !{ req.hdr(Upgrade) -i -m str websocket }',
   ];
 }
 
-const WILDCARD_LEVELS = 8;
+const WILDCARD_LEVELS = 6;
 
-/** Exact host with its longest path first, then wildcards made by dropping leading labels. */
+/** Exact host with its longest path first, then wildcards made by dropping leading labels. Keys end in `/`. */
 function lookup(files: ReturnType<typeof filesOf>): string[] {
   const missing = '!{ var(txn.route) -m found }';
+  const find = `http-request set-var(txn.route) var(txn.key),map_beg(${files.routes})`;
   // Parentheses would end regsub's arguments.
-  const level = (first: string) => [
-    `http-request set-var(txn.wild) var(txn.wild),regsub(${first},*) if ${missing}`,
-    `http-request set-var-fmt(txn.hp) "%[var(txn.wild)]%[path,lower]/" if ${missing}`,
-    `http-request set-var(txn.route) var(txn.hp),map_beg(${files.paths}) if ${missing}`,
-    `http-request set-var(txn.route) var(txn.wild),map(${files.hosts}) if ${missing}`,
+  const level = (label: string) => [
+    `http-request set-var(txn.key) var(txn.key),regsub(${label},*) if ${missing}`,
+    `${find} if ${missing}`,
   ];
   return [
-    'http-request set-var-fmt(txn.hp) "%[var(txn.host)]%[path,lower]/"',
-    `http-request set-var(txn.route) var(txn.hp),map_beg(${files.paths})`,
-    `http-request set-var(txn.route) var(txn.host),map(${files.hosts}) if ${missing}`,
-    `http-request set-var(txn.wild) var(txn.host) if ${missing}`,
-    ...level('^[^.]+'),
-    ...Array.from({ length: WILDCARD_LEVELS - 1 }, () => level('^[*][.][^.]+')).flat(),
+    'http-request set-var(txn.key) base,lower,concat(/)',
+    'http-request set-var(txn.key) var(txn.key),regsub(:[0-9]*/,/) if { req.hdr(host) -m sub : }',
+    find,
+    ...level('^[^./]+'),
+    ...Array.from({ length: WILDCARD_LEVELS - 1 }, () => level('^[*][.][^./]+')).flat(),
     `${refuse(404, 'unknown_route', "404 Not Found: Requested route ('%[var(txn.host)]') does not exist.", 'hdr Cache-Control "no-cache, no-store" ')} if ${missing}`,
     'http-request set-var(txn.app) var(txn.route),field(2,|)',
   ];
@@ -233,16 +228,18 @@ function lookup(files: ReturnType<typeof filesOf>): string[] {
 
 /** A request may name the instance it wants, by header or by its session's cookies. */
 function target(files: ReturnType<typeof filesOf>): string[] {
-  const named = (header: string, error: string) => [
-    `http-request set-var(txn.want) req.hdr(${header}) if { req.hdr(${header}) -m found }`,
-    `${refuse(400, error, `400 Bad Request: Invalid ${header} header; expected a guid, a colon and an instance index`)} if { req.hdr(${header}) -m found } !{ var(txn.want) -m reg ^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9]+$ }`,
-  ];
+  const wanted = '{ var(txn.want) -m found }';
+  const malformed = `${wanted} !{ var(txn.want) -m reg ^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9]+$ }`;
+  const invalid = (header: string, error: string) =>
+    `${refuse(400, error, `400 Bad Request: Invalid ${header} header; expected a guid, a colon and an instance index`)} if ${malformed} { req.hdr(${header}) -m found }`;
   return [
-    ...named('X-CF-App-Instance', 'invalid_cf_app_instance_header'),
-    ...named('X-CF-Process-Instance', 'invalid_cf_process_instance_header'),
-    'http-request set-var-fmt(txn.wantkey) "%[var(txn.route),field(1,|)]/%[var(txn.want)]" if { var(txn.want) -m found }',
-    `http-request set-var(txn.srv) var(txn.wantkey),map(${files.instances}) if { var(txn.want) -m found }`,
-    `${refuse(400, 'unknown_route', "400 Bad Request: Requested instance ('%[var(txn.want),field(2,:)]') with guid ('%[var(txn.want),field(1,:)]') does not exist for route ('%[var(txn.host)]')")} if { var(txn.want) -m found } !{ var(txn.srv) -m found }`,
+    'http-request set-var(txn.want) req.hdr(X-CF-Process-Instance)',
+    'http-request set-var(txn.want) req.hdr(X-CF-App-Instance)',
+    invalid('X-CF-App-Instance', 'invalid_cf_app_instance_header'),
+    invalid('X-CF-Process-Instance', 'invalid_cf_process_instance_header'),
+    `http-request set-var-fmt(txn.wantkey) "%[var(txn.route),field(1,|)]/%[var(txn.want)]" if ${wanted}`,
+    `http-request set-var(txn.srv) var(txn.wantkey),map(${files.instances})`,
+    `${refuse(400, 'unknown_route', "400 Bad Request: Requested instance ('%[var(txn.want),field(2,:)]') with guid ('%[var(txn.want),field(1,:)]') does not exist for route ('%[var(txn.host)]')")} if ${wanted} !{ var(txn.srv) -m found }`,
   ];
 }
 
@@ -259,15 +256,13 @@ function session(options: HaproxyOptions): string[] {
 
 function forward(): string[] {
   return [
-    'http-request del-header X-CF-App-Instance',
-    'http-request del-header X-CF-Process-Instance',
-    'http-request del-header X-CF-InstanceIndex',
-    'http-request set-header X-Forwarded-Proto %[var(txn.proto)]',
+    'http-request del-header X-CF- -m beg',
+    'http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]',
     'http-request set-header X-Request-Start %[date(0,ms)] unless { req.hdr(X-Request-Start) -m found }',
     'http-request set-header X-Vcap-Request-Id %[unique-id]',
     'http-request set-header X-CF-ApplicationID %[var(txn.app)]',
     'http-after-response set-header X-Vcap-Request-Id %[unique-id] unless { res.hdr(X-Vcap-Request-Id) -m found }',
-    'http-after-response set-var(txn.rerr) res.hdr(X-Cf-RouterError)',
+    'http-after-response set-var(txn.rerr) res.hdr(X-Cf-RouterError) unless { var(txn.replied) -m found }',
   ];
 }
 

@@ -110,10 +110,9 @@ export class HaproxyProcess {
     await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
     await chmod(this.#options.directory, 0o700);
     const { head, description } = await this.#describe(sinkPort);
-    const { backends, hosts, paths, instances } = slots.render();
+    const { backends, routes, instances } = slots.render();
     const certificates = this.#options.certificates.map((path) => `${path}\n`).join('');
-    await writeFileAtomic(this.#files.hosts, hosts, 0o600);
-    await writeFileAtomic(this.#files.paths, paths, 0o600);
+    await writeFileAtomic(this.#files.routes, routes, 0o600);
     await writeFileAtomic(this.#files.instances, instances, 0o600);
     await writeFileAtomic(this.#files.certificates, certificates, 0o600);
     await writeFileAtomic(this.#files.config, renderConfig(this.#options, head, description, backends), 0o600);

@@ -21,7 +21,7 @@ export async function readSlots(admin: AdminSocket, files: ReturnType<typeof fil
     const name = line.trim();
     if (name.startsWith('be_')) slots.set(name, blankSlot(name));
   }
-  for (const [key, value] of [...(await readMap(admin, files.hosts)), ...(await readMap(admin, files.paths))]) {
+  for (const [key, value] of await readMap(admin, files.routes)) {
     const [name = '', app = ''] = value.split('|');
     const slot = slots.get(name);
     if (!slot) continue;

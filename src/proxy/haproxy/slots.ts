@@ -110,9 +110,10 @@ export class Slots {
   }
 
   /** The backends of the configuration and the content of the maps. */
-  render(): { backends: string; hosts: string; paths: string; instances: string } {
+  render(): { backends: string; routes: string; instances: string } {
     const backends: string[] = [];
-    const maps = { hosts: [] as string[], paths: [] as string[], instances: [] as string[] };
+    const routes: string[] = [];
+    const instances: string[] = [];
     const blank = (name: string) => backends.push(`backend ${name} from app`, USE_SERVER);
     for (const name of this.#free) blank(name);
     for (const slot of this.#byName.values()) {
@@ -120,16 +121,11 @@ export class Slots {
       for (const { endpoint, state } of slot.servers.values()) {
         if (state === 'up') backends.push(`  server ${endpoint.id} ${serverOf(endpoint)}`);
       }
-      if (slot.uri !== undefined) maps[mapOf(slot.uri)].push(`${mapKey(slot.uri)} ${mapValue(slot)}`);
-      for (const [key, id] of slot.targets) maps.instances.push(`${slot.name}/${key} ${id}`);
+      if (slot.uri !== undefined) routes.push(`${slot.uri}/ ${mapValue(slot)}`);
+      for (const [key, id] of slot.targets) instances.push(`${slot.name}/${key} ${id}`);
     }
     const text = (lines: readonly string[]) => `${lines.join('\n')}\n`;
-    return {
-      backends: text(backends),
-      hosts: text(maps.hosts),
-      paths: text(maps.paths),
-      instances: text(maps.instances),
-    };
+    return { backends: text(backends), routes: text(routes), instances: text(instances) };
   }
 
   #clear(): void {
@@ -235,7 +231,7 @@ export class Slots {
   #mapCommands(batch: Batch): string[] {
     const commands: string[] = [];
     const command = (verb: string, uri: string, slot?: Slot) =>
-      commands.push(`${verb} map ${this.#files[mapOf(uri)]} ${mapKey(uri)}${slot ? ` ${mapValue(slot)}` : ''}`);
+      commands.push(`${verb} map ${this.#files.routes} ${uri}/${slot ? ` ${mapValue(slot)}` : ''}`);
     for (const slot of batch.opened) {
       if (slot.uri === undefined) continue;
       command(batch.unmapped.delete(slot.uri) ? 'set' : 'add', slot.uri, slot);
@@ -309,8 +305,6 @@ function wantedTargets(slot: Slot): Map<string, string> {
   return wanted;
 }
 
-const mapOf = (uri: string): 'hosts' | 'paths' => (uri.includes('/') ? 'paths' : 'hosts');
-const mapKey = (uri: string) => (uri.includes('/') ? `${uri}/` : uri);
 const mapValue = (slot: Slot) => {
   const uri = slot.uri ?? '';
   const slash = uri.indexOf('/');
