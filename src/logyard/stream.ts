@@ -1,0 +1,59 @@
+import type { Writable } from 'node:stream';
+import type { KeptLine } from '../core/log-ring.ts';
+import type { Clock } from '../platform/clock.ts';
+import { type StreamLine, streamLineOf } from './envelope.ts';
+import type { LogStore } from './log-store.ts';
+
+export type StreamRequest = {
+  readonly app: string;
+  /** Lines from before the beginning. */
+  readonly recent: number;
+  readonly to: Writable;
+  /** Epoch ms after which the reader must come again with a new token. */
+  readonly endsAtMs: number;
+  /** Is the reader still allowed to read? Asked now and then; 'unknown' lets it go on. */
+  readonly isAllowed: () => Promise<boolean | 'unknown'>;
+};
+
+/** A reader that is behind by more is dropped. */
+const MOST_BUFFERED = 4 * 1024 * 1024;
+const CHECK_MS = 20_000;
+
+/**
+ * Sends an app's lines to one reader as they come, until the reader goes, is too slow, or may not read any more. Never
+ * waits for the reader: one that does not keep up is told so and dropped.
+ */
+export function streamLines(store: LogStore, clock: Clock, request: StreamRequest): Promise<void> {
+  const { app, to } = request;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const send = (lines: readonly KeptLine[]) => {
+    to.write(lines.map((line) => `${JSON.stringify(streamLineOf(line))}\n`).join(''));
+    if (to.writableLength > MOST_BUFFERED) end('this reader is too slow; lines were dropped, connect again');
+  };
+  const end = (text?: string) => {
+    following[Symbol.dispose]();
+    timer[Symbol.dispose]();
+    if (text === undefined) to.end();
+    else to.end(`${JSON.stringify(noticeOf(clock, text))}\n`);
+    resolve();
+  };
+  const check = async () => {
+    if (clock.nowMs() >= request.endsAtMs) return end('the session has ended; connect again');
+    if (!(await request.isAllowed())) return end('this log may not be read any more');
+    // An empty line keeps what is between us from taking silence for death.
+    to.write('\n');
+  };
+  const following = store.follow(app, send);
+  const timer = clock.every(CHECK_MS, check);
+  to.once('close', () => end());
+  to.once('error', () => end());
+  const recent = request.recent > 0 ? (store.ring(app)?.recent(request.recent) ?? []) : [];
+  // The head goes out at once, also when there is nothing to say yet.
+  if (recent.length > 0) send(recent);
+  else to.write('\n');
+  return promise;
+}
+
+function noticeOf(clock: Clock, text: string): StreamLine {
+  return { timestamp: String(BigInt(clock.nowMs()) * 1_000_000n), source: 'LGR', instance: '0', type: 'ERR', text };
+}
