@@ -19,10 +19,14 @@ export function nanoseconds(ms: number): string {
   return `${Math.round(ms * 1000)}000`;
 }
 
+let lastSecond = { s: -1, text: '' };
+
 function timestamp(atMs: number): string {
   const micros = Math.round(atMs * 1000);
-  const fraction = String(micros % 1_000_000).padStart(6, '0');
-  return `${new Date(Math.floor(micros / 1000)).toISOString().slice(0, 19)}.${fraction}000Z`;
+  const s = Math.floor(micros / 1_000_000);
+  // Most lines are of the same second as the one before.
+  if (s !== lastSecond.s) lastSecond = { s, text: new Date(s * 1000).toISOString().slice(0, 19) };
+  return `${lastSecond.text}.${String(micros - s * 1_000_000).padStart(6, '0')}000Z`;
 }
 
 const seconds = (ms: number) => (ms / 1000).toFixed(6);
