@@ -15,3 +15,6 @@ export type PayloadOf<S> = S extends Subject<infer _P, infer T, infer _R> ? Stat
 
 /** The decoded reply of a subject. */
 export type ReplyOf<S> = S extends Subject<infer _P, infer _T, infer R> ? Static<R> : never;
+
+/** Some subject, whatever it carries. */
+export type AnySubject = Subject<readonly string[], TSchema>;

@@ -1,15 +1,12 @@
-import type { Updateable } from 'kysely';
 import { PlatformError } from '../contract/errors.ts';
 import type { Controller, ControllerTx } from './api/controller.ts';
 import { type MetadataPatch, metadataColumns } from './api/metadata.ts';
 import { checkQuota } from './app-life.ts';
 import type { AppRow } from './store/app.ts';
-import type { CheckType, ProcessTable } from './store/app-schema.ts';
+import type { CheckType } from './store/app-schema.ts';
 import { hasActiveDeployment } from './store/deployment.ts';
 import { isFeatureEnabled } from './store/feature-flag.ts';
-import { type ProcessRow, updateProcess } from './store/process.ts';
-
-type Columns = Updateable<ProcessTable>;
+import { type ProcessRow, type ProcessUpdate, updateProcess } from './store/process.ts';
 
 /** A health or readiness check as a request changes it; null resets a value to its default. */
 type CheckPatch = {
@@ -29,8 +26,8 @@ export type ProcessPatch = {
   readonly readiness_health_check?: CheckPatch;
 };
 
-/** Columns for a patch of a process's command, user and checks. */
-export function checkColumns(process: ProcessRow, patch: ProcessPatch): Columns {
+/** ProcessUpdate for a patch of a process's command, user and checks. */
+export function checkColumns(process: ProcessRow, patch: ProcessPatch): ProcessUpdate {
   const { health_check: health, readiness_health_check: readiness } = patch;
   const healthType = health?.type ?? process.health_type;
   const readinessType = readiness?.type ?? process.readiness_type;
@@ -62,7 +59,7 @@ export function checkColumns(process: ProcessRow, patch: ProcessPatch): Columns 
 export async function patchProcess(
   tx: ControllerTx,
   process: ProcessRow,
-  patch: { columns: Columns; metadata?: MetadataPatch | undefined },
+  patch: { columns: ProcessUpdate; metadata?: MetadataPatch | undefined },
 ): Promise<void> {
   await updateProcess(tx, process.guid, { ...patch.columns, ...metadataColumns(patch.metadata, process) });
 }

@@ -1,5 +1,4 @@
-import type { TSchema } from 'typebox';
-import type { Subject } from '../contract/subject.ts';
+import type { AnySubject } from '../contract/subject.ts';
 import { subjects } from '../contract/subjects.ts';
 
 /** What one user of the bus may say and hear; subjects with `*` where they have parameters. */
@@ -9,7 +8,6 @@ export type BusUser = {
   readonly subscribe: readonly string[];
 };
 
-type AnySubject = Subject<readonly string[], TSchema>;
 type Rights = { readonly says?: readonly AnySubject[]; readonly hears?: readonly AnySubject[] };
 
 const s = subjects;

@@ -79,14 +79,14 @@ export function ociConfig(input: OciInput) {
 }
 
 /** The `process` part of an OCI configuration, also the whole of what `exec` is given. */
-export function ociProcess(process: ProcessSpec, fds: number) {
-  const held = process.uid === 0 ? ROOT_CAPABILITIES.map((name) => `CAP_${name}`) : [];
+export function ociProcess(spec: ProcessSpec, fds: number) {
+  const held = spec.uid === 0 ? ROOT_CAPABILITIES.map((name) => `CAP_${name}`) : [];
   return {
     terminal: false,
-    user: { uid: process.uid, gid: process.gid, umask: 0o022 },
-    args: [...process.args],
-    env: Object.entries(process.env).map(([name, value]) => `${name}=${value}`),
-    cwd: process.cwd,
+    user: { uid: spec.uid, gid: spec.gid, umask: 0o022 },
+    args: [...spec.args],
+    env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    cwd: spec.cwd,
     noNewPrivileges: true,
     capabilities: { bounding: held, effective: held, permitted: held, inheritable: [], ambient: [] },
     rlimits: [

@@ -70,7 +70,10 @@ export function insertProcess(tx: Database, process: Insertable<ProcessTable>): 
   return tx.insertInto('processes').values(process).returningAll().executeTakeFirstOrThrow();
 }
 
-export async function updateProcess(tx: Database, guid: string, change: Updateable<ProcessTable>): Promise<void> {
+/** Columns of a process that change. */
+export type ProcessUpdate = Updateable<ProcessTable>;
+
+export async function updateProcess(tx: Database, guid: string, change: ProcessUpdate): Promise<void> {
   await tx
     .updateTable('processes')
     .set({ ...change, updated_at: sql<Date>`now()` })
