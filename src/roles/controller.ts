@@ -6,12 +6,15 @@ import { Registrant } from '../bus/registrant.ts';
 import { systemHosts } from '../contract/hosts.ts';
 import { consoleFiles } from '../controller/api/console-files.ts';
 import type { Controller, ControllerDb } from '../controller/api/controller.ts';
-import { noEvents } from '../controller/api/controller-events.ts';
 import { JobWorker } from '../controller/api/job-worker.ts';
 import { buildServer } from '../controller/api/server.ts';
 import { loginServerDirectory } from '../controller/api/user-directory.ts';
+import { appJobs } from '../controller/app-deletion.ts';
+import { appEvents, appParts, appSideRoutes, createAppServices } from '../controller/app-runtime.ts';
+import type { AppServices } from '../controller/app-services.ts';
 import { controllerJobs } from '../controller/jobs.ts';
 import { controllerRoutes } from '../controller/routes.ts';
+import { appScopes } from '../controller/store/app-scope.ts';
 import { controllerMigrations, controllerSchemaName } from '../controller/store/migrations/list.ts';
 import type { ControllerSchema } from '../controller/store/schema.ts';
 import { organizationScopes } from '../controller/store/scope.ts';
@@ -50,18 +53,23 @@ export const controller: Role = async (boot, bus) => {
     signingKey,
     verifyToken: tokenVerifier(`${loginServer}/token_keys`),
     users: loginServerDirectory(loginServer, { secret: clientSecrets.cloud_controller ?? '', clock: boot.clock }),
-    events: noEvents,
-    scopes: { ...organizationScopes },
+    events: appEvents(
+      () => deps,
+      () => services,
+    ),
+    scopes: { ...organizationScopes, ...appScopes },
     jobCommitted: () => jobs.wake(),
   };
-  const jobs = new JobWorker(deps, controllerJobs);
+  const services = createAppServices(deps, join(boot.paths.state, 'uploads'));
+  const jobs = new JobWorker(deps, { ...controllerJobs, ...appJobs(() => services) });
   return [
     databasePart(boot, db),
+    ...appParts(deps, services),
     part('jobs', () => {
       jobs.start();
       return () => jobs[Symbol.asyncDispose]();
     }),
-    part('http', () => listen(deps)),
+    part('http', () => listen(deps, services)),
     componentPart({
       type: 'CloudController',
       bus,
@@ -92,9 +100,9 @@ function databasePart(boot: Boot, db: ControllerDb): Part {
   });
 }
 
-async function listen(deps: Controller): Promise<() => Promise<void>> {
+async function listen(deps: Controller, services: AppServices): Promise<() => Promise<void>> {
   const files = consoleFiles(join(sourceRoot, 'dist', 'console'), deps.config.cluster.domain);
-  const server = await buildServer(deps, controllerRoutes, files);
+  const server = await buildServer(deps, [...controllerRoutes, ...appSideRoutes(services)], files);
   await server.listen({ host: LISTEN, port: deps.config.controller.port });
   return () => server.close();
 }

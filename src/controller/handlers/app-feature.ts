@@ -4,6 +4,7 @@ import { ok } from '../api/reply.ts';
 import { type Route, route } from '../api/route.ts';
 import { recordAppEvent } from '../app-event.ts';
 import type { AppServices } from '../app-services.ts';
+import { mergeFeatures } from '../feature-merge.ts';
 import { getApp, getAppPlace, updateApp } from '../store/app.ts';
 
 /** Features of apps: what they do, and whether they are on when nobody said. */
@@ -66,21 +67,6 @@ export const appFeatureRoutes = ({ changes }: AppServices): readonly Route[] => 
     },
   }),
 ];
-
-/** @throws PlatformError 422 for features that exclude each other */
-export function mergeFeatures(
-  now: Readonly<Record<string, boolean>>,
-  change: Readonly<Record<string, boolean>>,
-): Record<string, boolean> {
-  const merged = { ...now, ...change };
-  if (merged['service-binding-k8s'] && merged['file-based-vcap-services']) {
-    throw new PlatformError(
-      'UnprocessableEntity',
-      "'file-based-vcap-services' and 'service-binding-k8s' features cannot be enabled at the same time.",
-    );
-  }
-  return merged;
-}
 
 function presentFeature(features: Readonly<Record<string, boolean>>, name: string) {
   const feature = Object.hasOwn(appFeatures, name) ? appFeatures[name] : undefined;

@@ -73,6 +73,10 @@ export function updateApp(tx: Database, guid: string, change: Updateable<AppTabl
   );
 }
 
+export async function isAppThere(db: Database, guid: string): Promise<boolean> {
+  return (await db.selectFrom('apps').select('guid').where('guid', '=', guid).executeTakeFirst()) !== undefined;
+}
+
 /** Deletes an app with everything in the database that belongs to it. */
 export async function deleteApp(tx: Database, guid: string): Promise<void> {
   await tx.deleteFrom('destinations').where('app_guid', '=', guid).execute();
@@ -99,7 +103,6 @@ export async function getAppPlace(db: Database, spaceGuid: string): Promise<AppP
   };
 }
 
-/** The names of these apps and their spaces, for lists that include them. */
 export async function isStackKnown(db: Database, name: string): Promise<boolean> {
   return (await db.selectFrom('stacks').select('guid').where('name', '=', name).executeTakeFirst()) !== undefined;
 }

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Db } from '../../platform/db.ts';
 import type { ControllerSchema } from './schema.ts';
 
@@ -29,4 +30,38 @@ export type FeatureFlag = keyof typeof featureFlags;
 export async function isFeatureEnabled(db: Db<ControllerSchema>, name: FeatureFlag): Promise<boolean> {
   const row = await db.selectFrom('feature_flags').select('enabled').where('name', '=', name).executeTakeFirst();
   return row?.enabled ?? featureFlags[name];
+}
+
+export type FeatureFlagRow = {
+  readonly name: FeatureFlag;
+  readonly enabled: boolean;
+  readonly custom_error_message: string | null;
+  readonly updated_at: Date | null;
+};
+
+/** Every flag by name, as it is now. */
+export async function listFeatureFlags(db: Db<ControllerSchema>): Promise<FeatureFlagRow[]> {
+  const changed = await db.selectFrom('feature_flags').selectAll().execute();
+  return (Object.keys(featureFlags) as FeatureFlag[]).sort().map((name) => {
+    const row = changed.find((one) => one.name === name);
+    return {
+      name,
+      enabled: row?.enabled ?? featureFlags[name],
+      custom_error_message: row?.custom_error_message ?? null,
+      updated_at: row?.updated_at ?? null,
+    };
+  });
+}
+
+export async function saveFeatureFlag(
+  db: Db<ControllerSchema>,
+  name: FeatureFlag,
+  flag: { enabled: boolean; custom_error_message: string | null },
+): Promise<void> {
+  const values = { ...flag, updated_at: sql<Date>`now()` };
+  await db
+    .insertInto('feature_flags')
+    .values({ name, ...values })
+    .onConflict((conflict) => conflict.column('name').doUpdateSet(values))
+    .execute();
 }

@@ -62,10 +62,7 @@ export type JobTable = Resource & {
   attempts: Generated<number>;
 };
 
-export type AuditEventTable = {
-  id: Generated<number>;
-  guid: string;
-  created_at: Time;
+export type AuditEventTable = Resource & {
   type: string;
   actor_guid: string;
   actor_type: string;

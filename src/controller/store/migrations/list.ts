@@ -2,9 +2,10 @@ import type { Migration } from '../../../platform/db.ts';
 import { organizationTables } from './0001-organizations.ts';
 import { appTables } from './0002-apps.ts';
 import { destinationApps } from './0003-destinations.ts';
+import { eventTimes } from './0004-events.ts';
 
 /** The history of the controller's tables, oldest first. */
-export const controllerMigrations: readonly Migration[] = [organizationTables, appTables, destinationApps];
+export const controllerMigrations: readonly Migration[] = [organizationTables, appTables, destinationApps, eventTimes];
 
 /** The PostgreSQL schema that holds them. */
 export const controllerSchemaName = 'controller';
