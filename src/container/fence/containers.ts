@@ -160,7 +160,12 @@ export class Containers {
     if (entry.record.exit) return;
     entry.record = { ...entry.record, exit };
     entry.ended.resolve(exit);
-    await this.update(entry, {});
+    try {
+      await this.update(entry, {});
+    } catch (error) {
+      // The disk is full, perhaps; conmon's file tells a successor how it ended.
+      this.#tools.log.error('fail-to-write-record', { handle: entry.record.handle, error });
+    }
   }
 
   /** conmon tells of every end, unless it was killed itself. */

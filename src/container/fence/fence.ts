@@ -1,5 +1,6 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import type { Clock } from '../../platform/clock.ts';
+import { exec } from '../../platform/exec.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
 import { type ContainerEngine, ContainerError } from '../container.ts';
@@ -14,7 +15,7 @@ import { bootId, readRecords } from './record.ts';
 import { findResolver } from './resolver.ts';
 import { runtimeCommands } from './runtime-commands.ts';
 import { Stacks } from './stacks.ts';
-import { openStore } from './store.ts';
+import { isMountPoint, openStore } from './store.ts';
 import { sweep } from './sweep.ts';
 
 export type FenceOptions = {
@@ -100,6 +101,20 @@ export async function openFence(options: FenceOptions): Promise<ContainerEngine>
     logBytes: options.logBytes ?? LOG_BYTES,
     sweep: () => sweep({ ...tools, containers, stacks }),
   });
+}
+
+/**
+ * Takes one pool's rules and empty folders of the kernel away, and the store's mount; for when the platform is removed
+ * from a machine. Containers must be destroyed before; images and stacks stay in the store.
+ */
+export async function withdrawFence(directory: string, pool: PoolName): Promise<void> {
+  const names = namesOf(directory, pool);
+  const { store } = layoutOf(directory, pool);
+  const { code } = await exec(['nft', 'list', 'table', 'inet', names.table], { okCodes: [0, 1] });
+  if (code === 0) await exec(['nft', 'delete', 'table', 'inet', names.table]);
+  await (await findCgroups()).remove(names.cgroupParent);
+  await rm(names.runtimeRoot, { recursive: true, force: true });
+  if (await isMountPoint(store)) await exec(['umount', store]);
 }
 
 function rangeOf(text: string) {

@@ -74,13 +74,17 @@ table inet ${input.table} {
   }
   chain node {
     jump genuine
+    goto refuse
+  }
+  chain refuse {
+    meta l4proto tcp reject with tcp reset
     reject
   }
   chain egress {
     jump genuine
-    ip daddr { ${denied} } reject
+    ip daddr { ${denied} } goto refuse
     ip saddr vmap @broad
-    reject
+    goto refuse
   }
 }
 ${members.map((member) => memberText(input, member)).join('')}`;

@@ -123,6 +123,11 @@ async function checkReachable(directory: string): Promise<void> {
   }
 }
 
+/** Is another file system mounted at this folder? */
+export async function isMountPoint(path: string): Promise<boolean> {
+  return (await exists(path)) && (await stat(path)).dev !== (await stat(dirname(path))).dev;
+}
+
 async function isBtrfs(path: string): Promise<boolean> {
   return (await statfs(path)).type === BTRFS_MAGIC;
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../../platform/clock.ts';
 import { exec } from '../../../platform/exec.ts';
@@ -6,8 +6,9 @@ import { temporaryDirectory } from '../../../platform/files.ts';
 import { silentLog } from '../../../platform/log.ts';
 import { systemRandom } from '../../../platform/random.ts';
 import type { ContainerEngine } from '../../container.ts';
-import { type FenceOptions, openFence } from '../fence.ts';
+import { type FenceOptions, openFence, withdrawFence } from '../fence.ts';
 import { layoutOf, namesOf } from '../naming.ts';
+import { namesIn } from '../store.ts';
 import { makeTinyRoot } from './tiny-root.ts';
 
 export const TEST_POOL = 'test';
@@ -61,9 +62,34 @@ export async function openTestFence(more: Partial<FenceOptions> = {}): Promise<T
       for (const { handle } of await engine.list()) await engine.destroy(handle);
       for (const each of engines) await each[Symbol.asyncDispose]();
       await engine.sweep();
-      await exec(['nft', 'delete', 'table', 'inet', names.table]);
-      await exec(['umount', layout.store]);
+      await withdrawFence(directory, options.pool);
       await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Everything of an engine that exists outside its folder's plain files: what a leak would be seen in. */
+export async function tracesOf({ names, layout }: Pick<TestFence, 'names' | 'layout'>): Promise<string[]> {
+  const traces: string[] = [];
+  const devices = (await namesIn('/sys/class/net')).filter((name) => name.startsWith(names.vethPrefix));
+  traces.push(...devices.map((name) => `device ${name}`));
+  for (const tree of await namesIn('/sys/fs/cgroup')) {
+    const groups = await foldersIn(`/sys/fs/cgroup/${tree}${names.cgroupParent}`);
+    traces.push(...groups.map((name) => `control group ${tree} ${name}`));
+  }
+  for (const folder of [layout.roots, layout.making, layout.containers, layout.exits, names.runtimeRoot]) {
+    traces.push(...(await namesIn(folder)).map((name) => `${folder}/${name}`));
+  }
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+  traces.push(...mounts.split('\n').filter((line) => line.includes(layout.own) || line.includes(names.runtimeRoot)));
+  const { stdout } = await exec(['nft', 'list', 'table', 'inet', names.table]);
+  traces.push(...[...stdout.matchAll(/chain ((?:exact|broad)\d+)|elements = .*/g)].map(([text]) => `rule ${text}`));
+  const { stdout: processes } = await exec(['ps', '-eo', 'args']);
+  traces.push(...processes.split('\n').filter((line) => line.startsWith('conmon') && line.includes(layout.own)));
+  return traces;
+}
+
+async function foldersIn(path: string): Promise<string[]> {
+  if ((await namesIn(path)).length === 0) return [];
+  return (await readdir(path, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
