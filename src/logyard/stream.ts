@@ -18,6 +18,7 @@ export type StreamRequest = {
 /** A reader that is behind by more is dropped. */
 const MOST_BUFFERED = 4 * 1024 * 1024;
 const CHECK_MS = 20_000;
+const LAST_READ_MS = 10_000;
 
 /**
  * Sends an app's lines to one reader as they come, until the reader goes, is too slow, or may not read any more. Never
@@ -30,18 +31,23 @@ export function streamLines(store: LogStore, clock: Clock, request: StreamReques
     to.write(lines.map((line) => `${JSON.stringify(streamLineOf(line))}\n`).join(''));
     if (to.writableLength > MOST_BUFFERED) end('this reader is too slow; lines were dropped, connect again');
   };
+  let isOver = false;
   const end = (text?: string) => {
+    if (isOver) return;
+    isOver = true;
     following[Symbol.dispose]();
     timer[Symbol.dispose]();
-    if (text === undefined) to.end();
-    else to.end(`${JSON.stringify(noticeOf(clock, text))}\n`);
     resolve();
+    if (text === undefined) return;
+    to.end(`${JSON.stringify(noticeOf(clock, text))}\n`);
+    // A reader that does not even read its notice must not hold what is buffered for it.
+    void clock.sleep(LAST_READ_MS).then(() => to.destroy());
   };
   const check = async () => {
     if (clock.nowMs() >= request.endsAtMs) return end('the session has ended; connect again');
     if (!(await request.isAllowed())) return end('this log may not be read any more');
     // An empty line keeps what is between us from taking silence for death.
-    to.write('\n');
+    if (!isOver) to.write('\n');
   };
   const following = store.follow(app, send);
   const timer = clock.every(CHECK_MS, check);
