@@ -22,7 +22,11 @@ export class ArchiveError extends Error {
 }
 
 const TYPE_MASK = 0o170000;
-const KINDS: Readonly<Record<number, ArchiveEntry['kind']>> = { 16807: 'file', 9604: 'directory', 21609: 'link' };
+const KINDS: Readonly<Record<number, ArchiveEntry['kind']>> = {
+  [0o100000]: 'file',
+  [0o040000]: 'directory',
+  [0o120000]: 'link',
+};
 const MAX_LINK_BYTES = 4096;
 
 /** Opens a zip and checks every entry before any is used. */
