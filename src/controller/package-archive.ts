@@ -22,11 +22,11 @@ export class ArchiveError extends Error {
 }
 
 const TYPE_MASK = 0o170000;
-const KINDS: Readonly<Record<number, ArchiveEntry['kind']>> = {
-  [0o100000]: 'file',
-  [0o040000]: 'directory',
-  [0o120000]: 'link',
-};
+const KINDS: ReadonlyMap<number, ArchiveEntry['kind']> = new Map([
+  [0o100000, 'file'],
+  [0o040000, 'directory'],
+  [0o120000, 'link'],
+]);
 const MAX_LINK_BYTES = 4096;
 
 /** Opens a zip and checks every entry before any is used. */
@@ -74,7 +74,7 @@ async function describe(zip: ZipFile, entry: Entry): Promise<ArchiveEntry> {
   if (!entry.canDecodeFileData()) fail(`'${path}' is compressed in an unknown way`);
   const mode = entry.externalFileAttributes >>> 16;
   const type = mode & TYPE_MASK;
-  const kind = type === 0 ? (path.endsWith('/') ? 'directory' : 'file') : KINDS[type];
+  const kind = type === 0 ? (path.endsWith('/') ? 'directory' : 'file') : KINDS.get(type);
   if (!kind) fail(`'${path}' is a device or another special file`);
   const read = () => readable(() => zip.openReadStreamPromise(entry));
   if (kind === 'link') await checkLink(path, entry.uncompressedSize, read);

@@ -37,7 +37,11 @@ const OPERATORS = ['space_developer', 'space_supporter'] as const;
 const rules = {
   'organization.read': { roles: [...organizationRoles, ...spaceRoles], powers: READERS, seenBy: 'organization.read' },
   'domain.read': { roles: DOMAIN_READERS, powers: READERS, seenBy: 'domain.read' },
-  'domain.manage': { roles: ['organization_manager'], seenBy: 'domain.read', isWrite: true },
+  'event.read': {
+    roles: ['organization_manager', 'organization_auditor'],
+    powers: READERS,
+    seenBy: 'organization.read',
+  },
   'organization.manage': { roles: ['organization_manager'], seenBy: 'organization.read', isWrite: true },
   'organization.administer': { roles: [], seenBy: 'organization.read', isWrite: true },
   'space.read': { roles: VIEW_SPACE, powers: READERS, seenBy: 'space.read' },

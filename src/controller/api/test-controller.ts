@@ -32,7 +32,7 @@ export type TestAnswer = {
 export type TestApi = AsyncDisposable & {
   readonly controller: Controller;
   readonly jobs: JobWorker;
-  /** Calls as `admin`, another user name, or nobody (''). A string body is sent as it is. */
+  /** Calls as `admin`, another user name, or nobody (''). A string or Buffer is sent as it is. */
   readonly call: (
     method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE' | 'HEAD',
     path: string,
@@ -49,7 +49,8 @@ const SCOPES: Readonly<Record<string, string>> = {
 
 /** The API over a database of its own. A token is `bearer <user name>`. Jobs run when `jobs.idle()` is awaited. */
 export async function testApi(options: {
-  routes: readonly Route[];
+  /** Routes, or what makes them once there is a controller. */
+  routes: readonly Route[] | ((controller: Controller) => readonly Route[]);
   scopes?: ScopeFinders;
   jobs?: JobHandlers;
   controller?: Partial<Controller>;
@@ -77,7 +78,10 @@ export async function testApi(options: {
     ...options.controller,
   };
   await seedPlatform(controller.db, { random: systemRandom, domain: config.cluster.domain });
-  const app = await buildServer(controller, options.routes);
+  const app = await buildServer(
+    controller,
+    typeof options.routes === 'function' ? options.routes(controller) : options.routes,
+  );
   const jobs = new JobWorker(controller, options.jobs ?? {});
   return {
     controller,
@@ -92,7 +96,9 @@ export async function testApi(options: {
           'content-type': 'application/json',
           ...headers,
         },
-        ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+        ...(body === undefined
+          ? {}
+          : { payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body) }),
       });
       const isJson = String(answer.headers['content-type']).startsWith('application/json');
       const parsed = isJson && answer.payload !== '' ? answer.json() : answer.payload;

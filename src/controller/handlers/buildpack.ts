@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { PlatformError } from '../../contract/errors.ts';
-import { buildpackKey, receiveBuildpack } from '../api/buildpack-upload.ts';
+import { receiveBuildpack } from '../api/buildpack-upload.ts';
 import { listed } from '../api/list.ts';
 import { MetadataPatch, metadataColumns } from '../api/metadata.ts';
 import { accepted, created, ok } from '../api/reply.ts';
@@ -121,17 +121,6 @@ export const buildpackRoutes: readonly Route[] = [
         });
       });
       return accepted(request, job);
-    },
-  }),
-  route({
-    method: 'GET',
-    path: '/internal/v1/buildpacks/:guid/bits',
-    summary: "Download a buildpack's zip",
-    permission: { kind: 'signed' },
-    handler: async ({ controller, params }) => {
-      const content = await controller.blobs.get(buildpackKey(params.guid));
-      if (!content) throw new PlatformError('ResourceNotFound', 'Buildpack not found');
-      return { status: 200, body: content, contentType: 'application/zip' };
     },
   }),
 ];

@@ -29,15 +29,21 @@ export const environmentVariableGroupRoutes: readonly Route[] = [
     body: Type.Object({ var: Type.Record(Type.String(), Value) }, { additionalProperties: false }),
     handler: async ({ controller, params, body, baseUrl }) => {
       checkName(params.name);
-      const wrong = Object.keys(body.var).find((key) => key === '' || key === 'PORT' || /^(VCAP_|VMC)/i.test(key) || /[=\0]/.test(key));
+      const wrong = Object.keys(body.var).find(
+        (key) => key === '' || key === 'PORT' || /^(VCAP_|VMC)/i.test(key) || /[=\0]/.test(key),
+      );
       if (wrong !== undefined) {
-        throw new PlatformError('UnprocessableEntity', `Environment variable '${wrong}' cannot be set: the platform sets it, or it is no name.`);
+        throw new PlatformError(
+          'UnprocessableEntity',
+          `Environment variable '${wrong}' cannot be set: the platform sets it, or it is no name.`,
+        );
       }
       const row = await controller.db.transaction().execute(async (tx) => {
         const merged = { ...variablesOf(controller, await findGroup(tx, params.name)), ...body.var };
         const kept = Object.entries(merged).flatMap(([key, value]) => (value === null ? [] : [[key, String(value)]]));
         const text = JSON.stringify(Object.fromEntries(kept));
-        if (text.length > MAX_BYTES) throw new PlatformError('UnprocessableEntity', 'The variables are larger than 64 KB together.');
+        if (text.length > MAX_BYTES)
+          throw new PlatformError('UnprocessableEntity', 'The variables are larger than 64 KB together.');
         return saveGroup(tx, params.name, controller.box.seal(text));
       });
       return ok(present(controller, row, { name: params.name, baseUrl }));

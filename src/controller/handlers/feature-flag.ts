@@ -28,7 +28,8 @@ export const featureFlagRoutes: readonly Route[] = [
     path: '/v3/feature_flags/:name',
     summary: 'Get a feature flag',
     permission: { kind: 'authenticated' },
-    handler: async ({ controller, params, baseUrl }) => ok(presentFlag(await flagNamed(controller, params.name), baseUrl)),
+    handler: async ({ controller, params, baseUrl }) =>
+      ok(presentFlag(await flagNamed(controller, params.name), baseUrl)),
   }),
   route({
     method: 'PATCH',

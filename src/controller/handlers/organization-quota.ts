@@ -39,7 +39,11 @@ const Limits = {
   ),
   services: Type.Optional(
     Type.Object(
-      { paid_services_allowed: Type.Optional(Type.Boolean()), total_service_instances: Limit, total_service_keys: Limit },
+      {
+        paid_services_allowed: Type.Optional(Type.Boolean()),
+        total_service_instances: Limit,
+        total_service_keys: Limit,
+      },
       strict,
     ),
   ),
@@ -158,7 +162,10 @@ async function checkOrganizations(controller: Controller, guids: readonly string
   const missing = guids.filter((guid) => !known.some((one) => one.guid === guid));
   if (missing.length > 0) {
     const list = missing.map((guid) => `'${guid}'`).join(', ');
-    throw new PlatformError('UnprocessableEntity', `Organizations with guids [${list}] do not exist, or you do not have access to them.`);
+    throw new PlatformError(
+      'UnprocessableEntity',
+      `Organizations with guids [${list}] do not exist, or you do not have access to them.`,
+    );
   }
 }
 

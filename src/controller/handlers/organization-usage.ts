@@ -37,7 +37,10 @@ export const organizationUsageRoutes: readonly Route[] = [
     path: '/v3/isolation_segments',
     summary: 'List isolation segments: there are none',
     permission: { kind: 'authenticated' },
-    query: { params: ['names', 'organization_guids'], list: { order: ['created_at', 'updated_at', 'name'], isLabelled: true } },
+    query: {
+      params: ['names', 'organization_guids'],
+      list: { order: ['created_at', 'updated_at', 'name'], isLabelled: true },
+    },
     handler: async (request) => listed(request, { rows: [], total: 0 }, { present: (row) => row }),
   }),
   route({
@@ -54,7 +57,8 @@ export const organizationUsageRoutes: readonly Route[] = [
     path: '/v3/organizations/:guid/relationships/default_isolation_segment',
     summary: "Get an organization's default isolation segment",
     permission: { kind: 'resource', of: 'organization', may: 'organization.read' },
-    handler: async ({ params, baseUrl }) => ok(noSegment(`${baseUrl}/v3/organizations/${params.guid}`, 'default_isolation_segment')),
+    handler: async ({ params, baseUrl }) =>
+      ok(noSegment(`${baseUrl}/v3/organizations/${params.guid}`, 'default_isolation_segment')),
   }),
   route({
     method: 'PATCH',

@@ -35,7 +35,7 @@ export const securityGroupSpaceRoutes: readonly Route[] = (['running', 'staging'
     permission: { kind: 'authenticated' },
     handler: async (request) => {
       const { controller, caller, params } = request;
-      const { guid, space: spaceGuid } = params as { guid: string; space: string };
+      const { guid, space: spaceGuid } = params;
       const group = await visibleGroup(request, guid);
       const invalid = `Unable to unbind security group from space with guid '${spaceGuid}'. Ensure the space is bound to this security group.`;
       await authorize(controller, caller, { of: 'space', guid: spaceGuid, may: 'space.manage', invalid });

@@ -78,7 +78,8 @@ export const securityGroupRoutes: readonly Route[] = [
     path: '/v3/security_groups/:guid',
     summary: 'Get a security group',
     permission: { kind: 'authenticated' },
-    handler: async (request) => ok(presentSecurityGroup(await visibleGroup(request, request.params.guid), request.baseUrl)),
+    handler: async (request) =>
+      ok(presentSecurityGroup(await visibleGroup(request, request.params.guid), request.baseUrl)),
   }),
   route({
     method: 'POST',
@@ -173,7 +174,10 @@ async function checkSpaces({ controller }: Pick<ApiRequest, 'controller'>, guids
   const missing = guids.filter((guid) => !known.some((space) => space.guid === guid));
   if (missing.length > 0) {
     const list = missing.map((guid) => `'${guid}'`).join(', ');
-    throw new PlatformError('UnprocessableEntity', `Spaces with guids [${list}] do not exist, or you do not have access to them.`);
+    throw new PlatformError(
+      'UnprocessableEntity',
+      `Spaces with guids [${list}] do not exist, or you do not have access to them.`,
+    );
   }
 }
 

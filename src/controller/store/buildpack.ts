@@ -79,7 +79,7 @@ export async function moveBuildpack(tx: Database, row: BuildpackRow, position: n
   await holdOrder(tx);
   const { position: from } = await getBuildpack(tx, row.guid);
   await shift(tx, from + 1, -1);
-  const at = Math.min(position, await lastPosition(tx, row.guid) + 1);
+  const at = Math.min(position, (await lastPosition(tx, row.guid)) + 1);
   await tx
     .updateTable('buildpacks')
     .set({ position: sql<number>`position + 1` })
@@ -117,7 +117,11 @@ async function lastPosition(tx: Database, exceptGuid = ''): Promise<number> {
   return row?.last ?? 0;
 }
 
-function nameTaken(buildpack: { name: string; stack?: string | null; lifecycle: string }): Record<string, PlatformError> {
+function nameTaken(buildpack: {
+  name: string;
+  stack?: string | null;
+  lifecycle: string;
+}): Record<string, PlatformError> {
   const { name, stack = null, lifecycle } = buildpack;
   const where = stack === null ? 'no stack' : `the stack ${stack}`;
   const text = `The buildpack name ${name} is already in use for ${where} and the lifecycle ${lifecycle}`;

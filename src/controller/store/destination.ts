@@ -67,3 +67,14 @@ export function findMappableApps(
     .where('guid', 'in', [...guids])
     .execute();
 }
+
+/** Takes a route away from the apps of one space; gives those apps. */
+export async function deleteDestinationsIn(tx: Database, routeGuid: string, spaceGuid: string): Promise<string[]> {
+  const rows = await tx
+    .deleteFrom('destinations')
+    .where('route_guid', '=', routeGuid)
+    .where('app_guid', 'in', (eb) => eb.selectFrom('apps').select('apps.guid').where('apps.space_guid', '=', spaceGuid))
+    .returning('app_guid')
+    .execute();
+  return [...new Set(rows.map((row) => row.app_guid))];
+}

@@ -5,7 +5,12 @@ import type { ControllerSchema, EnvironmentVariableGroupTable } from './schema.t
 export type GroupRow = Selectable<EnvironmentVariableGroupTable>;
 
 export function findGroup(db: Db<ControllerSchema>, name: string): Promise<GroupRow | undefined> {
-  return db.selectFrom('environment_variable_groups').selectAll().where('name', '=', name).forUpdate().executeTakeFirst();
+  return db
+    .selectFrom('environment_variable_groups')
+    .selectAll()
+    .where('name', '=', name)
+    .forUpdate()
+    .executeTakeFirst();
 }
 
 export function saveGroup(db: Db<ControllerSchema>, name: string, sealed: string): Promise<GroupRow> {

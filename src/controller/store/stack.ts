@@ -52,6 +52,7 @@ export function updateStack(
 /** @throws PlatformError UnprocessableEntity while apps use it */
 export async function deleteStack(tx: Database, row: StackRow): Promise<void> {
   const app = await tx.selectFrom('apps').select('guid').where('stack', '=', row.name).limit(1).executeTakeFirst();
-  if (app) throw new PlatformError('UnprocessableEntity', 'Cannot delete stack because apps are currently using the stack.');
+  if (app)
+    throw new PlatformError('UnprocessableEntity', 'Cannot delete stack because apps are currently using the stack.');
   await tx.deleteFrom('stacks').where('guid', '=', row.guid).execute();
 }
