@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect as connectHttp2 } from 'node:http2';
+import { connect as connectHttp2, createServer as createHttp2 } from 'node:http2';
 import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { RouteTable } from '../../core/route-table.ts';
@@ -80,6 +80,23 @@ describe('HAProxy, requests', () => {
       assert.equal(echo.headers.host, 'a.test');
     } finally {
       client.close();
+    }
+  });
+
+  test('speaks HTTP/2 to endpoints that ask for it', async () => {
+    await using rig = await openHaproxyRig();
+    const server = createHttp2((request, response) => response.end(`h2 ${request.httpVersion} ${request.url}`));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const { port } = server.address() as { port: number };
+      await rig.proxy.start([]);
+      const table = new RouteTable(120_000);
+      const message = { ...says('i1', { host: '127.0.0.1', port }), protocol: 'http2' };
+      await rig.proxy.apply(table.register(message, 0));
+      assert.equal((await rig.request({ host: 'a.test', path: '/x' })).body, 'h2 2.0 /x');
+    } finally {
+      server.close();
     }
   });
 

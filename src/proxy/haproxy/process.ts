@@ -1,4 +1,4 @@
-import { access, chmod, mkdir, stat } from 'node:fs/promises';
+import { chmod, mkdir, stat } from 'node:fs/promises';
 import Type from 'typebox';
 import { decode } from '../../contract/decode.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -115,14 +115,23 @@ export class HaproxyProcess {
     await writeFileAtomic(this.#files.routes, routes, 0o600);
     await writeFileAtomic(this.#files.instances, instances, 0o600);
     await writeFileAtomic(this.#files.certificates, certificates, 0o600);
-    await writeFileAtomic(this.#files.config, renderConfig(this.#options, head, description, backends), 0o600);
+    const options = { ...this.#options, maxConnections: await this.#connections() };
+    await writeFileAtomic(this.#files.config, renderConfig(options, head, description, backends), 0o600);
   }
 
   async #describe(sinkPort: number): Promise<{ head: string; description: string }> {
-    const head = renderHead(this.#options, sinkPort, await hasIpv6());
+    const options = { ...this.#options, maxConnections: await this.#connections() };
+    const head = renderHead(options, sinkPort, await hasIpv6());
     const changed = await Promise.all(this.#options.certificates.map(changedAt));
     const outside = JSON.stringify([changed, this.#options.threads, this.#options.minTlsVersion]);
     return { head, description: fingerprint(head + outside) };
+  }
+
+  /** HAProxy refuses to start when the limit of open files is below two for each connection. */
+  async #connections(): Promise<number> {
+    const limits = (await readTextIfExists('/proc/self/limits')) ?? '';
+    const files = Number(/^Max open files\s+\d+\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+    return Math.min(this.#options.maxConnections, Math.floor(files / 2) - 100);
   }
 
   async #requirePorts(): Promise<void> {
@@ -195,11 +204,5 @@ async function changedAt(path: string): Promise<number> {
 }
 
 async function hasIpv6(): Promise<boolean> {
-  try {
-    await access('/proc/net/if_inet6');
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
+  return ((await readTextIfExists('/proc/net/if_inet6')) ?? '').trim() !== '';
 }
