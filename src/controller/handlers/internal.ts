@@ -9,6 +9,7 @@ import type { AppServices } from '../app-services.ts';
 import { findDroplet } from '../store/droplet.ts';
 
 const signed = { kind: 'signed' } as const;
+const signedQuery = { params: ['expires', 'signature'] } as const;
 const cacheKey = (app: string, stack: string) => `buildpack_cache/${app}/${stack}`;
 
 /** What DEAs, stagers and the log cache ask of the controller, over loopback. */
@@ -18,6 +19,7 @@ export const internalRoutes = ({ staging }: AppServices): readonly Route[] => [
     path: '/internal/v1/packages/:guid/bits',
     summary: 'Download a package (stager)',
     permission: signed,
+    query: signedQuery,
     handler: ({ controller, params }) => send(controller, `packages/${params.guid}`),
   }),
   route({
@@ -25,6 +27,7 @@ export const internalRoutes = ({ staging }: AppServices): readonly Route[] => [
     path: '/internal/v1/droplets/:guid/bits',
     summary: 'Download a droplet (DEA)',
     permission: signed,
+    query: signedQuery,
     handler: ({ controller, params }) => send(controller, `droplets/${params.guid}`),
   }),
   route({
@@ -32,6 +35,7 @@ export const internalRoutes = ({ staging }: AppServices): readonly Route[] => [
     path: '/internal/v1/droplets/:guid/bits',
     summary: 'Upload a droplet (stager)',
     permission: signed,
+    query: signedQuery,
     bodyKind: 'stream',
     handler: async (request) => {
       const { controller, params } = request;
@@ -48,6 +52,7 @@ export const internalRoutes = ({ staging }: AppServices): readonly Route[] => [
     path: '/internal/v1/buildpacks/:guid/bits',
     summary: 'Download a buildpack (stager)',
     permission: signed,
+    query: signedQuery,
     handler: ({ controller, params }) => send(controller, `buildpacks/${params.guid}`),
   }),
   route({
@@ -55,6 +60,7 @@ export const internalRoutes = ({ staging }: AppServices): readonly Route[] => [
     path: '/internal/v1/buildpack_cache/:app/:stack',
     summary: "Download an app's build cache (stager)",
     permission: signed,
+    query: signedQuery,
     handler: ({ controller, params }) => send(controller, cacheKey(params.app, params.stack)),
   }),
   route({
@@ -62,6 +68,7 @@ export const internalRoutes = ({ staging }: AppServices): readonly Route[] => [
     path: '/internal/v1/buildpack_cache/:app/:stack',
     summary: "Upload an app's build cache (stager)",
     permission: signed,
+    query: signedQuery,
     bodyKind: 'stream',
     handler: async (request) => {
       const { bytes, sha1, sha256 } = await receive(request, cacheKey(request.params.app, request.params.stack));
@@ -73,6 +80,7 @@ export const internalRoutes = ({ staging }: AppServices): readonly Route[] => [
     path: '/internal/v1/builds/:guid/completed',
     summary: 'Take the result of a build (stager)',
     permission: signed,
+    query: signedQuery,
     handler: async ({ params, body }) => {
       const result = decode(StagingResult, body, 'the result of a build');
       if (result.task_id !== params.guid) throw new PlatformError('UnprocessableEntity', 'task_id is not this build');
