@@ -51,13 +51,13 @@ export class LabNode {
     throw new Error('no free number for a lab node');
   }
 
-  /** Runs a command inside to its end. */
+  /** Runs a command inside to its end; only the network is the node's own, so that mounts are seen by all. */
   run(
     argv: readonly string[],
     options: { input?: string; timeoutMs?: number; env?: Record<string, string>; cwd?: string } = {},
   ): Promise<Outcome> {
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-    const child = spawn('ip', ['netns', 'exec', this.name, ...argv], {
+    const child = spawn('nsenter', [`--net=/run/netns/${this.name}`, '--', ...argv], {
       cwd: options.cwd ?? ROOT,
       env: this.environment(options.env),
       stdio: ['pipe', 'pipe', 'pipe'],
