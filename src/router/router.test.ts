@@ -191,5 +191,9 @@ describe('router', () => {
     assert.equal(varz.bad_requests, 1);
     assert.equal(varz.urls, 1);
     assert.equal(varz.droplets, 1);
+    rig.proxy.request({ host: 'a.test' });
+    await router.stop(false);
+    await settle();
+    assert.equal(heard.length, 2, 'what was gathered is said before the end');
   });
 });

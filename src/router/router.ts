@@ -52,7 +52,7 @@ export class Router {
   /** Resolves when traffic flows: at once when a data plane was adopted, else when the table is whole. */
   async start(): Promise<void> {
     const { bus, clock, proxy, log } = this.#options;
-    this.#open.use(proxy.onAccess((record) => this.#finished(record)));
+    proxy.onAccess((record) => this.#finished(record));
     const adopted = await proxy.adopt();
     if (adopted) {
       this.#table.seed(adopted, clock.nowMs());

@@ -51,7 +51,7 @@ export class Slots {
     return { size: this.#byName.size + this.#free.length, free: this.#free.length };
   }
 
-  /** The endpoint behind a server of any route of this app; for log lines. */
+  /** The table as HAProxy has it. */
   pools(): Pool[] {
     return [...this.#byUri].map(([uri, slot]) => ({ uri, app: slot.app, endpoints: endpointsOf(slot) }));
   }
