@@ -1,7 +1,8 @@
 /** Argument arrays for the store. */
 export const btrfs = {
   format: (image: string) => ['mkfs.btrfs', '-q', '--data', 'single', '--metadata', 'dup', '--label', 'fence', image],
-  mountImage: (image: string, target: string) => ['mount', '-o', 'loop,noatime,discard=async', image, target],
+  /** Usage is known once it is written, so that happens every few seconds. */
+  mountImage: (image: string, target: string) => ['mount', '-o', 'loop,noatime,discard=async,commit=5', image, target],
   createSubvolume: (path: string) => ['btrfs', 'subvolume', 'create', path],
   snapshot: (from: string, to: string, options: { readonly?: boolean } = {}) => [
     ...['btrfs', 'subvolume', 'snapshot', ...(options.readonly ? ['-r'] : [])],

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { systemClock } from '../../platform/clock.ts';
+import { exec } from '../../platform/exec.ts';
 import { deadline, programProcess, readOutput, shellProcess, smallSpec } from '../container.conformance.ts';
 import { openTestFence, type TestFence, tracesOf } from './testing/test-fence.ts';
 
@@ -52,7 +54,12 @@ describe('limits of a container', { skip }, () => {
     assert.notEqual(exit.code, 0);
     assert.match(text, /quota exceeded/i);
     assert.equal((await run('neighbour', 'echo fine > /home/vcap/file && cat /home/vcap/file')).text, 'fine');
-    const { diskBytes } = await fence.engine.stats('filler');
+    await exec(['sync', '--file-system', fence.layout.store]);
+    let { diskBytes } = await fence.engine.stats('filler');
+    for (const end = deadline(); diskBytes < 15e6 && !end.aborted; ) {
+      await systemClock.sleep(100);
+      ({ diskBytes } = await fence.engine.stats('filler'));
+    }
     assert.ok(diskBytes > 15e6 && diskBytes <= 20 * 1024 * 1024, `${diskBytes} bytes`);
   });
 

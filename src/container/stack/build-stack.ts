@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, copyFile, cp, lstat, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
-import { exec } from '../../platform/exec.ts';
+import { ExecError, exec } from '../../platform/exec.ts';
 import { isMissing } from '../../platform/files.ts';
 import { sourceRoot } from '../../platform/paths.ts';
 import { findAptSources, formatAptSource } from './apt-sources.ts';
@@ -56,7 +56,7 @@ export async function buildStack(options: BuildOptions): Promise<BuiltStack> {
     onStep(`install ${recipe.packages.length} Debian packages and what they need`);
     const list = join(work, 'sources.list');
     await writeFile(list, `${sources.map((source) => formatAptSource(source, recipe.components)).join('\n')}\n`);
-    await run(debootstrapCommand(recipe, { root, list, aptOptions: await aptOptions() }));
+    await install(debootstrapCommand(recipe, { root, list, aptOptions: await aptOptions() }), `${tar}.log`, run);
     onStep('add Node, users and locales');
     await addNode(root, node);
     for (const [name, version] of Object.entries(recipe.npmPackages)) {
@@ -94,6 +94,22 @@ export function debootstrapCommand(
 function hashOf(recipe: StackRecipe): string {
   const input = JSON.stringify({ recipe, node: process.version, arch: process.arch, builder: BUILDER_VERSION });
   return createHash('sha256').update(input).digest('hex').slice(0, 16);
+}
+
+/** What the package manager says is long; when it fails it is kept, and the lines that matter are told. */
+async function install(argv: readonly string[], logFile: string, run: (argv: readonly string[]) => Promise<unknown>) {
+  try {
+    await run(argv);
+    await rm(logFile, { force: true });
+  } catch (error) {
+    if (!(error instanceof ExecError)) throw error;
+    await writeFile(logFile, `${error.stderr}\n${error.stdout}`);
+    const faults = error.stderr.split('\n').filter((line) => /\berror\b|^E: (?!setup failed)/i.test(line));
+    const said = faults.slice(0, 6).join('\n');
+    throw new Error(`the stack's packages could not be installed; all of it is in ${logFile}\n${said}`, {
+      cause: error,
+    });
+  }
 }
 
 /** How this machine reaches its packages, for the package manager that fills the new root. */
