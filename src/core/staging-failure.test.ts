@@ -43,10 +43,10 @@ test('memory, disk and registry are named as the cause', () => {
   for (const [over, expected] of cases) assert.match(explainFailure(failed(over)).message, expected);
 });
 
-test('a failure without a known cause keeps the last lines and the exit status', () => {
+test('a failure without a known cause keeps the last lines', () => {
   const { type, message } = explainFailure(failed({ tail: ['', 'SyntaxError: Unexpected token'] }));
   assert.equal(type, 'BuildpackCompileFailed');
-  assert.match(message, /nodejs_buildpack could not build the app with exit status 223\n.*\n {2}SyntaxError/);
+  assert.match(message, /^nodejs_buildpack could not build the app\n.*\n {2}SyntaxError/);
 });
 
 test('each phase has its error type', () => {
@@ -65,5 +65,5 @@ test('each phase has its error type', () => {
 test('a task that ran out of time says its limit and what it was doing', () => {
   const { type, message } = explainTimeout(900, ['-----> Installing', '']);
   assert.equal(type, 'StagingTimeExpired');
-  assert.match(message, /limit of 900 s; the last lines were:\n {2}-----> Installing/);
+  assert.match(message, /limit of 900 s\nThe last lines were:\n {2}-----> Installing/);
 });

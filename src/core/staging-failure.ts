@@ -17,21 +17,26 @@ export type FailedBuild = {
   readonly tail: readonly string[];
 };
 
+/** What stands between the cause and the last lines of the output in a message. */
+export const lastLinesMark = '\nThe last lines were:';
+
 /** Names the cause of a failed build, from the most certain sign to the least. */
 export function explainFailure(build: FailedBuild): StagingFailure {
   const { type, what } = failedPhase(build);
   if (type === 'NoAppDetectedError') return { type, message: noAppDetected(build) };
   const cause = causeOf(build);
-  const last = build.tail.filter((line) => line.trim() !== '').slice(-8);
-  const said = last.length > 0 ? `\nThe last lines were:\n${last.map((line) => `  ${line}`).join('\n')}` : '';
-  return { type, message: `${what}${cause ? `: ${cause}` : ` with exit status ${build.exitCode}`}${said}` };
+  return { type, message: `${what}${cause ? `: ${cause}` : ''}${lastLines(build.tail)}` };
 }
 
 /** The message for a task that used up its time. */
 export function explainTimeout(timeoutS: number, tail: readonly string[]): StagingFailure {
+  const message = `Staging took longer than the limit of ${timeoutS} s${lastLines(tail)}`;
+  return { type: 'StagingTimeExpired', message };
+}
+
+function lastLines(tail: readonly string[]): string {
   const last = tail.filter((line) => line.trim() !== '').slice(-8);
-  const said = last.length > 0 ? `; the last lines were:\n${last.map((line) => `  ${line}`).join('\n')}` : '';
-  return { type: 'StagingTimeExpired', message: `Staging took longer than the limit of ${timeoutS} s${said}` };
+  return last.length > 0 ? `${lastLinesMark}\n${last.map((line) => `  ${line}`).join('\n')}` : '';
 }
 
 function failedPhase({ exitCode, buildpack }: FailedBuild): { type: string; what: string } {
@@ -46,7 +51,7 @@ function failedPhase({ exitCode, buildpack }: FailedBuild): { type: string; what
     return { type: 'StagingError', what: `The buildpack ${buildpack} could not be fetched` };
   }
   if (exitCode === buildExit.pack) return { type: 'StagingError', what: 'The droplet could not be packed' };
-  return { type: 'StagingError', what: 'The staging container ended' };
+  return { type: 'StagingError', what: `The staging container ended with exit status ${exitCode}` };
 }
 
 function noAppDetected({ lookedFor }: FailedBuild): string {

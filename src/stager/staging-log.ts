@@ -38,9 +38,11 @@ export class StagingLog {
   /** Prints what the container printed. */
   printed(lines: readonly OutputLine[]): void {
     for (const line of lines) this.#add(line.text, line.stream === 'stderr' ? 'ERR' : 'OUT', line.atNs);
+    const texts = lines.slice(-TAIL_LINES).map((line) => line.text.slice(0, 2000));
+    this.#tail = [...this.#tail, ...texts].slice(-TAIL_LINES);
   }
 
-  /** The last lines printed, oldest first. */
+  /** The last lines that the container printed, oldest first. */
   tail(): readonly string[] {
     return this.#tail;
   }
@@ -57,7 +59,6 @@ export class StagingLog {
     // Two clocks meet here, and readers sort by time: what was printed later must not be dated earlier.
     const atNs = wantedNs > this.#lastNs ? wantedNs : this.#lastNs + 1n;
     this.#lastNs = atNs;
-    this.#tail = [...this.#tail.slice(-(TAIL_LINES - 1)), text.slice(0, 2000)];
     this.#waiting.push({ at: String(atNs), source: 'STG', instance: '0', type, text });
     this.#bytes += Buffer.byteLength(text) + 100;
     if (this.#bytes >= BATCH_BYTES) this.flush();

@@ -9,7 +9,7 @@ import type { StagingResult, StagingStart } from '../contract/messages/staging.t
 import { resolveStack } from '../contract/stacks.ts';
 import { type BuildpackChoice, chooseBuildpacks } from '../core/buildpack-choice.ts';
 import { stagingEnvironment } from '../core/staging-env.ts';
-import { explainFailure, explainTimeout, type StagingFailure } from '../core/staging-failure.ts';
+import { explainFailure, explainTimeout, lastLinesMark, type StagingFailure } from '../core/staging-failure.ts';
 import { formatCandidates, planStaging, type StagingStep } from '../core/staging-plan.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
@@ -241,7 +241,7 @@ export class StagingTask {
         memoryMb: memory_limit,
         diskMb: disk_limit,
         diskBytes: await container.diskBytes(),
-        buildpack: (await container.readText('failed')) ?? '',
+        buildpack: (await container.readText('at-work')) ?? '',
         lookedFor: await readLookedFor(container),
         tail: this.#log.tail(),
       }),
@@ -304,7 +304,9 @@ export class StagingTask {
 
   #failed(error: unknown): Result {
     const failure = this.#explain(error);
-    for (const line of failure.message.split('\n')) this.#log.say(line, 'ERR');
+    // Whoever reads the log has the last lines above already.
+    const [said = ''] = failure.message.split(lastLinesMark);
+    for (const line of said.split('\n')) this.#log.say(line, 'ERR');
     if (!(error instanceof BuildFailed || error instanceof PlatformError || error instanceof TaskStopped)) {
       this.#context.log.error('failed-staging', { task: this.request.task_id, app: this.request.app_id, error });
     }

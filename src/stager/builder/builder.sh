@@ -11,11 +11,13 @@ cache=$staging/cache
 out=$staging/out
 umask 022
 
-fail() { # exit code, message, buildpack
+fail() { # exit code, message
   echo "$2"
-  printf '%s' "${3:-}" > "$out/failed"
   exit "$1"
 }
+
+# Said beforehand: when a build fails because the disk is full, it can't be said any more.
+at_work() { printf '%s' "$1" > "$out/at-work"; }
 
 unpack() {
   mkdir -p "$app" "$deps" "$profile" "$home/logs" "$home/tmp" || fail 225 "The home folder can't be written"
@@ -67,7 +69,7 @@ run() { # buildpack name, then the command
   shift
   "$@" < /dev/null
   local code=$?
-  [ $code -eq 0 ] || fail 223 "bin/$(basename "$1") of $name ended with status $code" "$name"
+  [ $code -eq 0 ] || fail 223 "bin/$(basename "$1") of $name ended with status $code"
   supplied_path
 }
 
@@ -82,8 +84,8 @@ names=() folders=()
 while IFS=$'\t' read -r kind location branch name; do
   names+=("$name")
   if [ "$kind" != local ]; then echo "-----> Fetching buildpack $name"; fi
-  folder=$(fetch_buildpack "$kind" "$location" "$branch" "$name" "${#names[@]}") ||
-    fail 226 "The buildpack can't be fetched" "$name"
+  at_work "$name"
+  folder=$(fetch_buildpack "$kind" "$location" "$branch" "$name" "${#names[@]}") || fail 226 "The buildpack can't be fetched"
   folders+=("$folder")
 done < "$staging/in/candidates"
 
@@ -114,13 +116,14 @@ count=${#names[@]}
 used=()
 for i in "${!names[@]}"; do
   name=${names[$i]} folder=${folders[$i]}
+  at_work "$name"
   mkdir -p "$deps/$i"
   [ -f "$folder/VERSION" ] && version=$(head -c 100 "$folder/VERSION" | head -n 1) || version=""
   printf '%s\n' "$version" >> "$out/versions"
   own_cache=$(cache_of "$name")
   used+=("$own_cache")
   if [ $((i + 1)) -lt "$count" ]; then
-    [ -x "$folder/bin/supply" ] || fail 223 "$name can only be the last buildpack: it has no bin/supply" "$name"
+    [ -x "$folder/bin/supply" ] || fail 223 "$name can only be the last buildpack: it has no bin/supply"
     run "$name" "$folder/bin/supply" "$app" "$own_cache" "$deps" "$i"
   elif [ -x "$folder/bin/finalize" ]; then
     [ -x "$folder/bin/supply" ] && run "$name" "$folder/bin/supply" "$app" "$own_cache" "$deps" "$i"
@@ -128,12 +131,12 @@ for i in "${!names[@]}"; do
   elif [ -x "$folder/bin/compile" ]; then
     run "$name" "$folder/bin/compile" "$app" "$own_cache"
   else
-    fail 223 "$name has neither bin/compile nor bin/finalize" "$name"
+    fail 223 "$name has neither bin/compile nor bin/finalize"
   fi
 done
 
 if [ -x "$folder/bin/release" ]; then
-  "$folder/bin/release" "$app" > "$out/release.yml" < /dev/null || fail 224 "bin/release of $name ended with status $?" "$name"
+  "$folder/bin/release" "$app" > "$out/release.yml" < /dev/null || fail 224 "bin/release of $name ended with status $?"
 fi
 [ -f "$app/Procfile" ] && head -c 65536 "$app/Procfile" > "$out/Procfile"
 

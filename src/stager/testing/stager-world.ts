@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import yazl from 'yazl';
 import { MemoryBroker, MemoryBus } from '../../bus/memory.ts';
+import type { ContainerEngine } from '../../container/container.ts';
 import { FakeEngine, type FakeProcess } from '../../container/fake.ts';
 import { ClusterConfig } from '../../contract/config.ts';
 import { decode } from '../../contract/decode.ts';
@@ -128,7 +129,13 @@ export async function runBuilder(process: FakeProcess, root: string): Promise<vo
 
 /** A stager with everything around it, on a bus and disk of its own. */
 export async function stagerWorld(
-  options: { script?: (process: FakeProcess, root: string) => unknown; memoryMb?: number } = {},
+  options: {
+    script?: (process: FakeProcess, root: string) => unknown;
+    memoryMb?: number;
+    /** A real engine instead of the fake; it stays the caller's. */
+    engine?: ContainerEngine;
+    staging?: Partial<ClusterConfig['staging']>;
+  } = {},
 ) {
   const script = options.script ?? runBuilder;
   const stack = new AsyncDisposableStack();
@@ -147,12 +154,19 @@ export async function stagerWorld(
         }),
     }),
   );
-  const config = decode(ClusterConfig, {}, 'config');
+  const config = decode(ClusterConfig, { staging: options.staging ?? {} }, 'config');
   const lines: string[] = [];
   bus.subscribe(subjects.appLog, ['*'], (message) => {
     for (const line of message.lines) lines.push(`${line.source} ${line.type} ${line.text}`);
   });
-  const common = { bus: new MemoryBus(broker), engine, clock: systemClock, log: silentLog, config, builder };
+  const common = {
+    bus: new MemoryBus(broker),
+    engine: options.engine ?? engine,
+    clock: systemClock,
+    log: silentLog,
+    config,
+    builder,
+  };
   const startStager = async () => {
     const stopping = new AbortController();
     const outbox = new Outbox({
