@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { systemClock } from '../platform/clock.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
 import { environment } from '../platform/config.ts';
 import { pathsOf } from '../platform/paths.ts';
 import { ApiError, ClientError } from './client-error.ts';
@@ -21,6 +21,7 @@ import { Terminal, type TerminalOptions } from './terminal.ts';
 
 /** What surrounds one call of the command. */
 export type Surroundings = TerminalOptions & {
+  readonly clock: Clock;
   readonly folder: string;
   /** Folder of `config.json`. */
   readonly home: string;
@@ -39,6 +40,7 @@ export function stackato(args: readonly string[], signal: AbortSignal): Promise<
     stdout: process.stdout,
     stderr: process.stderr,
     noColor: environment.noColor,
+    clock: systemClock,
     folder: process.cwd(),
     home: resolve(home),
     clusterCaFile: pathsOf(environment.state).caCertificate,
@@ -55,18 +57,20 @@ export async function runStackato(
 ): Promise<number> {
   const terminal = new Terminal(surroundings);
   terminal.isJson = args.includes('--json');
+  // What still runs when the command ends, such as a second request after the first has failed, ends with it.
+  const ended = new AbortController();
   const run: Run = async (globals, action) => {
     const settings = settingsOf(globals, surroundings.stackatoVariable);
     terminal.isJson = settings.isJson;
     if (settings.noPrompt || settings.isJson) terminal.canAsk = false;
-    const { folder, home, clusterCaFile, stackatoVariable, variable } = surroundings;
-    const store = new ConfigStore(home, systemClock);
+    const { clock, folder, home, clusterCaFile, stackatoVariable, variable } = surroundings;
+    const store = new ConfigStore(home, clock);
     const context: Context = {
       terminal,
       settings,
       store,
-      clock: systemClock,
-      signal,
+      clock,
+      signal: AbortSignal.any([signal, ended.signal]),
       folder,
       clusterCaFile,
       variable: (name) => (name === 'USERNAME' || name === 'PASSWORD' ? stackatoVariable(name) : variable(name)),
@@ -79,6 +83,8 @@ export async function runStackato(
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     return report(error, terminal, signal);
+  } finally {
+    ended.abort();
   }
 }
 

@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeUser, hurriedClock } from './testing/call.ts';
+import { fault } from './testing/fake-platform.ts';
+
+const node = { 'package.json': '{"scripts":{"start":"node server.js"}}', 'server.js': 'serve()' };
+
+test('a push says what it found and why, shows staging, and ends with the url', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write(node);
+  user.platform.onStaging = (build) => {
+    user.platform.log({ source: 'STG', text: 'Installing Node' });
+    user.platform.staged(build);
+  };
+  user.platform.states = (process, poll) => user.platform.instances(process, poll < 1 ? 'STARTING' : 'RUNNING');
+  const { code, out, err } = await user.call('push', 'demo');
+  assert.deepEqual([code, err], [0, '']);
+  const shown = out
+    .replaceAll(user.platform.url, 'URL')
+    .replaceAll(/:\d{4,5}\b/g, ':PORT')
+    .replaceAll(/\d+\.\d s/g, 'N s')
+    .replaceAll(/^\d{4}-\d\d-\d\d \S+ /gm, 'TIME ')
+    .replaceAll(/uploading \d+B/g, 'uploading NB');
+  assert.equal(
+    shown,
+    `Pushing demo to acme / dev at URL
+  Node.js: package.json, start script \`node server.js\`
+  memory 256M: default for Node.js; --mem changes it
+2 files, 0 of them on the server already: uploading NB
+Staging
+TIME [STG/0] Installing Node
+Staged; starting
+demo is running (N s)
+
+name:       demo
+state:      started
+urls:       http://demo.stackato.localhost:PORT
+buildpacks: nodejs_buildpack 1.0
+stack:      stackato
+staged:     2026-01-01T00:00:00Z
+
+process:    web 1/1
+limits:     256M memory, 1G disk
+command:    node server.js
+#    state     since   cpu    memory          disk           details
+#0   running   3s      1.0%   10.0M of 256M   2.0M of 1.0G
+
+http://demo.stackato.localhost:PORT
+`,
+  );
+  assert.deepEqual(user.platform.manifests, [{ name: 'demo', 'default-route': true, memory: '256M' }]);
+});
+
+test('files the server has are not uploaded again', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write(node);
+  await user.call('push', 'demo');
+  const again = await user.call('push', 'demo');
+  assert.match(again.out, /2 files, 2 of them on the server already: nothing to upload/);
+  const [first, second] = user.platform.packages;
+  assert.deepEqual([...(second?.files.keys() ?? [])].sort(), [...(first?.files.keys() ?? [])].sort());
+  await user.write({ 'server.js': 'serve(again)' });
+  assert.match((await user.call('push', 'demo')).out, /2 files, 1 of them on the server already/);
+});
+
+test('--json answers with one document, the words go to standard error', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write(node);
+  const { code, json, err } = await user.call('push', 'demo', '--json');
+  assert.equal(code, 0);
+  assert.equal((json as { name: string }[])[0]?.name, 'demo');
+  assert.match(err, /Pushing demo/);
+});
+
+test('a dry run changes nothing', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write(node);
+  const { code, out } = await user.call('push', 'demo', '--dry-run', '--mem', '512M', '--url', 'x.stackato.localhost');
+  assert.equal(code, 0);
+  assert.match(out, /memory = 512M/);
+  assert.ok(
+    user.platform.calls.every((call) => call.startsWith('GET ')),
+    user.platform.calls.join('\n'),
+  );
+});
+
+test('a folder of no known framework is refused, saying what was looked for', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write({ 'readme.txt': 'hello' });
+  const { code, err } = await user.call('push', 'demo');
+  assert.equal(code, 1);
+  assert.match(err, /Looked for:/);
+  assert.match(err, /package\.json \(Node\.js\)/);
+  assert.match(err, /--buildpack NAME/);
+  assert.equal((await user.call('push', 'demo', '--command', './run')).code, 0, 'a command makes it a program');
+  user.platform.buildpacks.push('rust_buildpack');
+  assert.equal((await user.call('push', 'other')).code, 0, 'the server may know more');
+});
+
+test('an empty folder and a missing one are refused', async () => {
+  await using user = await FakeUser.loggedIn();
+  assert.match((await user.call('push', 'demo')).err, /nothing to push in .*app/);
+  assert.match((await user.call('push', 'demo', '--path', 'nowhere')).err, /nothing to push at .*nowhere/);
+});
+
+test('a failed build shows its cause, and what to try', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write(node);
+  user.platform.onStaging = (build) => {
+    user.platform.log({ source: 'STG', type: 'ERR', text: 'npm error 404 left-pad' });
+    Object.assign(build, {
+      state: 'FAILED',
+      error: 'BuildpackCompileFailed - App staging failed in the buildpack compile phase',
+    });
+  };
+  const { code, out, err } = await user.call('push', 'demo');
+  assert.equal(code, 1);
+  assert.match(out, /npm error 404 left-pad/);
+  assert.match(err, /Staging of demo failed: BuildpackCompileFailed/);
+  assert.match(err, /next: The lines above/);
+});
+
+test('an app that crashes shows its last words, the exit status, and what to try', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write(node);
+  user.platform.states = (process) => {
+    user.platform.events.push({
+      guid: 'e',
+      type: 'app.crash',
+      created_at: new Date().toISOString(),
+      actor: { name: 'demo' },
+      data: { index: 0, exit_status: 137, exit_description: 'APP/PROC/WEB: Exited with status 137 (out of memory)' },
+    });
+    user.platform.log({ source: 'APP/PROC/WEB', type: 'ERR', text: 'allocating everything' });
+    return user.platform.instances(process, 'CRASHED');
+  };
+  const { code, err } = await user.call('push', 'demo');
+  assert.equal(code, 1);
+  assert.match(err, /demo did not start: APP\/PROC\/WEB: Exited with status 137 \(out of memory\)/);
+  assert.match(err, /allocating everything/);
+  assert.match(err, /next: It has 256M; give it more: stackato scale demo -m 512M/);
+});
+
+test('an app that never listens is told which port', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write(node);
+  user.clock = hurriedClock();
+  user.platform.states = (process) => user.platform.instances(process, 'STARTING');
+  const { code, err } = await user.call('push', 'demo', '--timeout', '1');
+  assert.equal(code, 1);
+  assert.match(err, /variable PORT/);
+});
+
+test('a second push of the same app is told of the first', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write(node);
+  user.platform.addApp('demo');
+  user.platform.builds.push({
+    guid: 'b',
+    state: 'STAGING',
+    created_at: new Date().toISOString(),
+    created_by: { name: 'bob' },
+  });
+  const { code, err } = await user.call('push', 'demo');
+  assert.equal(code, 1);
+  assert.match(err, /demo is being staged by another push by bob, started 0 s ago/);
+  user.platform.builds.length = 0;
+  user.platform.override('POST /v3/builds', () => fault(422, 170_017, 'CF-StagingInProgress', 'Only one build'));
+  assert.match((await user.call('push', 'demo')).err, /demo is being staged by another push/);
+});
+
+test('an interrupted push says what goes on, and exits with 130', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write(node);
+  const stop = new AbortController();
+  user.signal = stop.signal;
+  user.platform.onStaging = () => stop.abort('SIGINT');
+  const { code, err } = await user.call('push', 'demo');
+  assert.equal(code, 130);
+  assert.match(err, /Staging of demo goes on at the server/);
+});
+
+test('the API going away for a moment while staging is survived', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write(node);
+  let away = 0;
+  user.platform.override('GET /v3/builds/build-1', () => {
+    away += 1;
+    if (away < 4)
+      return { status: 503, raw: '503 Service Unavailable', headers: { 'x-cf-routererror': 'no_endpoints' } };
+    return { body: { guid: 'build-1', state: 'STAGED', droplet: { guid: 'd' } } };
+  });
+  assert.equal((await user.call('push', 'demo')).code, 0);
+});
+
+test('several apps of one manifest are pushed in order, each with its own folder', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write({
+    'manifest.yml': 'applications:\n- name: one\n  path: a\n- name: two\n  path: b\n  memory: 1G\n  env: {SIZE: 9}\n',
+    'a/index.html': 'a',
+    'b/requirements.txt': 'flask',
+  });
+  const { code, err } = await user.call('push');
+  assert.deepEqual([code, err], [0, '']);
+  assert.deepEqual(user.platform.manifests, [
+    { name: 'one', 'default-route': true, memory: '64M' },
+    { name: 'two', memory: '1G', env: { SIZE: '9' }, 'default-route': true },
+  ]);
+  assert.equal((await user.call('push', 'two', '-i', '2')).code, 0);
+  assert.match((await user.call('push', '-i', '2')).err, /the manifest has several/);
+  assert.match((await user.call('push', 'three')).err, /has no app 'three'; it has one, two/);
+});
+
+test('a manifest that is wrong is refused by file, line and key', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write({ ...node, 'manifest.yml': 'applications:\n- name: demo\n  memory: 12Q\n  instnaces: 2\n' });
+  const { code, err } = await user.call('push');
+  assert.equal(code, 1);
+  assert.match(err, /manifest\.yml, line 3: 'memory' '12Q' is not a size/);
+  assert.match(err, /manifest\.yml, line 4: 'instnaces' is not a key that is known here; did you mean 'instances'\?/);
+  await user.write({ 'manifest.yml': 'applications:\n- name: "x\n' });
+  assert.match((await user.call('push')).err, /manifest\.yml, line \d+, column \d+/);
+});
