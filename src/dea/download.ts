@@ -20,7 +20,7 @@ export type Download = {
   readonly signal?: AbortSignal;
 };
 
-const ATTEMPTS = 5;
+const ATTEMPTS = 4;
 const TIMEOUT_MS = 600_000;
 
 /**
@@ -37,7 +37,7 @@ export async function download(request: Download): Promise<void> {
       const isFinal = error instanceof DownloadError && error.message.includes('HTTP 4');
       if (isFinal || attempt === ATTEMPTS) throw asDownloadError(error);
     }
-    await request.clock.sleep(200 * 2 ** attempt, request.signal);
+    await request.clock.sleep(100 * 2 ** attempt, request.signal);
   }
 }
 
