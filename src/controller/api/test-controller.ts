@@ -12,6 +12,7 @@ import { controllerMigrations, controllerSchemaName } from '../store/migrations/
 import type { ControllerSchema } from '../store/schema.ts';
 import { organizationScopes, type ScopeFinders } from '../store/scope.ts';
 import { seedPlatform } from '../store/seed.ts';
+import type { ConsoleFiles } from './console-files.ts';
 import type { Controller } from './controller.ts';
 import { noEvents } from './controller-events.ts';
 import { type JobHandlers, JobWorker } from './job-worker.ts';
@@ -54,6 +55,7 @@ export async function testApi(options: {
   scopes?: ScopeFinders;
   jobs?: JobHandlers;
   controller?: Partial<Controller>;
+  console?: ConsoleFiles;
 }): Promise<TestApi> {
   const database = await temporaryDatabase<ControllerSchema>({
     schema: controllerSchemaName,
@@ -81,6 +83,7 @@ export async function testApi(options: {
   const app = await buildServer(
     controller,
     typeof options.routes === 'function' ? options.routes(controller) : options.routes,
+    options.console,
   );
   const jobs = new JobWorker(controller, options.jobs ?? {});
   return {
