@@ -166,11 +166,13 @@ function selectRoutes(db: Database) {
     .select('domains.name as domain_name');
 }
 
+// Both conditions gather the few routes first, by index, rather than ask about each route of the table.
 function inSpaces(spaces: readonly string[] | undefined): Expression<SqlBool> | undefined {
   return (
     spaces &&
-    sql<SqlBool>`(routes.space_guid = any(${spaces}) or routes.guid in (
-      select s.route_guid from route_shares s where s.space_guid = any(${spaces})))`
+    sql<SqlBool>`routes.guid = any(array(
+      select r.guid from routes r where r.space_guid = any(${spaces})
+      union select s.route_guid from route_shares s where s.space_guid = any(${spaces})))`
   );
 }
 
@@ -178,5 +180,5 @@ function visibleRoutes(caller: Caller): Expression<SqlBool> | undefined {
   if (isAllowedEverywhere('route.read', caller.powers)) return undefined;
   const own = inPermittedSpaces(caller, 'route.read', 'routes.space_guid');
   const shared = inPermittedSpaces(caller, 'route.read', 'sh.space_guid');
-  return sql<SqlBool>`(${own} or exists (select 1 from route_shares sh where sh.route_guid = routes.guid and ${shared}))`;
+  return sql<SqlBool>`(${own} or routes.guid in (select sh.route_guid from route_shares sh where ${shared}))`;
 }
