@@ -63,6 +63,21 @@ test('files the server has are not uploaded again', async () => {
   assert.match((await user.call('push', 'demo')).out, /2 files, 1 of them on the server already/);
 });
 
+test('what was packed stays until the server has it, however long it takes to say where to', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write(node);
+  user.platform.override('POST /v3/packages', async () => {
+    // Long enough for the temporary folder to be removed, were it not waited for.
+    while (user.platform.packages.length < 50) {
+      await new Promise((resolve) => setImmediate(resolve));
+      user.platform.packages.push({ guid: `package-${user.platform.packages.length}`, state: '', files: new Map() });
+    }
+    return { status: 201, body: { guid: 'package-0', state: 'AWAITING_UPLOAD' } };
+  });
+  const { code, err } = await user.call('push', 'demo');
+  assert.deepEqual([code, err], [0, '']);
+});
+
 test('--json answers with one document, the words go to standard error', async () => {
   await using user = await FakeUser.loggedIn();
   await user.write(node);

@@ -36,7 +36,7 @@ export async function uploadBits(uploader: Uploader, app: App, bits: Bits): Prom
   const { terminal, signal } = uploader;
   if ('archive' in bits) {
     terminal.say(`Uploading ${formatBytes(bits.bytes)}`);
-    return send(uploader, app, { resources: [], zip: bits.archive, bytes: bits.bytes });
+    return await send(uploader, app, { resources: [], zip: bits.archive, bytes: bits.bytes });
   }
   const known = await matchResources(uploader, bits.files);
   const rest = bits.files.filter(({ path }) => !known.has(path));
@@ -45,7 +45,8 @@ export async function uploadBits(uploader: Uploader, app: App, bits: Bits): Prom
   const total = bits.files.filter(({ kind }) => kind !== 'folder').length;
   const hasAll = rest.length === 0 ? 'nothing to upload' : `uploading ${formatBytes(bytes)}`;
   terminal.say(`${count(total, 'file')}, ${known.size} of them on the server already: ${hasAll}`);
-  return send(uploader, app, { resources: [...known.values()], zip, bytes });
+  // Awaited here, because the folder goes when this function returns.
+  return await send(uploader, app, { resources: [...known.values()], zip, bytes });
 }
 
 /** The files whose content the server has, by path. */

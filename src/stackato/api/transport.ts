@@ -123,11 +123,14 @@ export class Transport implements Disposable {
         next: 'Name the CA that signed it with --ca FILE, or go without the check: --skip-ssl-validation',
       });
     }
+    // The body of an upload comes from a file; its faults are not the connection's.
+    if ('path' in (error as object)) return new ClientError(`A file can't be read: ${message}`, { cause: error });
     const reasons: Readonly<Record<string, string>> = {
       ECONNREFUSED: 'connection refused',
       ENOTFOUND: `the name ${hostname} is not known`,
       EAI_AGAIN: `the name ${hostname} can't be looked up now`,
       ECONNRESET: 'the connection was closed',
+      EPROTO: 'what listens there does not speak TLS',
     };
     const next = hostname.endsWith('.localhost')
       ? 'Is the platform running on this machine? See `kato status`; choose another target with `stackato target URL`'
