@@ -17,6 +17,8 @@ export class ChangeApplier {
   readonly #controller: Controller;
   readonly #deas: DeaDirectory;
   readonly #instances: InstanceDirectory;
+  /** The last announcement of each app's routes, so that the next one waits for it. */
+  readonly #routing = new Map<string, Promise<void>>();
 
   constructor(controller: Controller, directories: { deas: DeaDirectory; instances: InstanceDirectory }) {
     this.#controller = controller;
@@ -45,12 +47,26 @@ export class ChangeApplier {
     return done.result;
   }
 
-  /** Tells running instances their addresses, after routes changed. */
+  /** Tells running instances their addresses, after routes changed; what is said last is what was committed last. */
   async sendRoutes(appGuid: string): Promise<void> {
+    const turn = (this.#routing.get(appGuid) ?? Promise.resolve()).then(() => this.#readAndSendRoutes(appGuid));
+    const settled = turn.then(
+      () => {},
+      () => {},
+    );
+    this.#routing.set(appGuid, settled);
+    try {
+      await turn;
+    } finally {
+      if (this.#routing.get(appGuid) === settled) this.#routing.delete(appGuid);
+    }
+  }
+
+  async #readAndSendRoutes(appGuid: string): Promise<void> {
     const { db } = this.#controller;
     const protocols = await this.#protocols(appGuid);
     for (const desired of await readDesired(db, appGuid)) {
-      if (desired.isStarted) this.#sendRoutes(desired, protocols);
+      if (desired.isStarted && desired.instances > 0) this.#sendRoutes(desired, protocols);
     }
   }
 

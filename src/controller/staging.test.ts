@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PayloadOf } from '../contract/subject.ts';
+import { subjects } from '../contract/subjects.ts';
+import { StagingWatch } from './staging-watch.ts';
+import { type AppWorld, appWorld } from './testing/app-world.ts';
+
+type StagingStart = PayloadOf<typeof subjects.stagingStart>;
+
+async function begin(world: AppWorld) {
+  const app = await world.createApp('demo');
+  const source = await world.upload(app, { a: 'b' });
+  const build = await world.call('POST', '/v3/builds', { body: { package: { guid: source } } });
+  assert.equal(build.status, 201);
+  await world.settle();
+  const read = async () => (await world.call('GET', `/v3/builds/${build.body.guid}`)).body;
+  return { app, source, guid: build.body.guid as string, read };
+}
+
+const report = (world: AppWorld, request: StagingStart, error_info: object) => {
+  const url = request.completion_uri;
+  const ids = { task_id: request.task_id, app_id: request.app_id };
+  return world.call('POST', url.slice(url.indexOf('/internal')), { as: '', body: { ...ids, error_info } });
+};
+
+test('without a stager a build fails and says what to do', async () => {
+  await using world = await appWorld();
+  const { read } = await begin(world);
+  const build = await read();
+  assert.equal(build.state, 'FAILED');
+  assert.match(build.error, /^StagerUnavailable - No stager is available: none has announced itself; start one with/);
+});
+
+test('a failed build tells the kind, the words that clients know, and the stager’s own', async () => {
+  await using world = await appWorld();
+  const requests: StagingStart[] = [];
+  world.stager('s1', (request) => requests.push(request));
+  const { read } = await begin(world);
+  const [request] = requests;
+  assert.ok(request);
+  const info = { type: 'NoAppDetectedError', message: 'Looked for package.json, requirements.txt and go.mod' };
+  assert.equal((await report(world, request, info)).status, 204);
+  const build = await read();
+  assert.deepEqual(
+    [build.state, build.droplet, build.error],
+    [
+      'FAILED',
+      null,
+      'NoAppDetectedError - An app was not successfully detected by any available buildpack. Looked for package.json, requirements.txt and go.mod',
+    ],
+  );
+  assert.deepEqual((await world.call('GET', '/v3/droplets')).body.resources, [], 'no droplet is left of it');
+  assert.equal((await world.finish(request).catch(() => ({ status: 'refused' }))).status, 'refused');
+  assert.equal((await read()).state, 'FAILED', 'a late success changes nothing');
+});
+
+test('a result that is told twice counts once', async () => {
+  await using world = await appWorld();
+  const requests: StagingStart[] = [];
+  world.stager('s1', (request) => requests.push(request));
+  const { read } = await begin(world);
+  const [request] = requests;
+  assert.ok(request);
+  assert.equal((await world.finish(request)).status, 204);
+  const staged = await read();
+  assert.equal(staged.state, 'STAGED');
+  assert.equal((await report(world, request, { type: 'StagingError', message: 'late' })).status, 204);
+  assert.deepEqual(await read(), staged);
+});
+
+test('a stager that refuses or stays silent is passed over', async () => {
+  await using world = await appWorld();
+  const asked: string[] = [];
+  world.bus.subscribe(subjects.stagingStart, ['full'], (request, message) => {
+    asked.push('full');
+    message.respond({ task_id: request.task_id, task_streaming_log_url: null, error: 'no slot is free' });
+  });
+  const offer = { stacks: ['stackato'], available_memory: 9000, tasks: [] };
+  world.bus.publish(subjects.stagingAdvertise, [], { id: 'full', ...offer });
+  await world.settle();
+  const { read } = await begin(world);
+  assert.deepEqual(asked, ['full']);
+  assert.match((await read()).error, /^StagerUnavailable - .*none accepted the build.*\(no slot is free\)$/);
+});
+
+test('a cancelled build ends at once, its stager is told, and the next one may begin', async () => {
+  await using world = await appWorld();
+  world.stager('s1', () => undefined);
+  const stopped: unknown[] = [];
+  world.bus.subscribe(subjects.stagingStop, [], (stop) => stopped.push(stop));
+  const { app, guid, source } = await begin(world);
+  const cancelled = await world.call('POST', `/stackato/v1/builds/${guid}/cancel`);
+  assert.deepEqual(
+    [cancelled.body.state, cancelled.body.error],
+    ['FAILED', 'StagingError - Staging error: the build was cancelled'],
+  );
+  await world.settle();
+  assert.deepEqual(stopped, [{ app_id: app, task_id: guid }]);
+  assert.equal((await world.call('POST', '/v3/builds', { body: { package: { guid: source } } })).status, 201);
+  await world.settle();
+});
+
+test('a build whose stager is lost is ended by the watch', async () => {
+  await using world = await appWorld();
+  world.stager('s1', () => undefined);
+  const { guid, read } = await begin(world);
+  const { controller, services } = world;
+  const later = (ms: number) =>
+    new StagingWatch({ ...controller, clock: { ...controller.clock, nowMs: () => Date.now() + ms } }, services);
+  await later(20_000).look();
+  assert.equal((await read()).state, 'STAGING');
+  world.bus.publish(subjects.stagingAdvertise, [], { id: 's1', stacks: [], available_memory: 1, tasks: [guid] });
+  await world.settle();
+  await later(40_000).look();
+  const build = await read();
+  assert.deepEqual(
+    [build.state, build.error],
+    ['FAILED', 'StagingError - Staging error: the stager was lost; push or restage again'],
+  );
+});
