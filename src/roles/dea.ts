@@ -15,7 +15,6 @@ export const dea: Role = (boot, bus) => {
       deniedDestinations: fence.deniedDestinations,
       runtime: fence.runtime,
       storeMb: fence.storeMb,
-      preparedNetworks: limits.preallocated,
       ...(staging.caFile ? { caFile: staging.caFile } : {}),
       clock,
       random,
