@@ -196,4 +196,20 @@ describe('router', () => {
     await settle();
     assert.equal(heard.length, 2, 'what was gathered is said before the end');
   });
+
+  test('a flood of requests to one app is cut, and its log says so', async () => {
+    const rig = open();
+    const texts: string[] = [];
+    rig.peer.subscribe(subjects.appLog, ['*'], ({ lines }) => texts.push(...lines.map(({ text }) => text)));
+    const router = await started(rig);
+    rig.peer.publish(subjects.routerRegister, [], registration());
+    await settle();
+    for (let i = 0; i < 20_007; i++) rig.proxy.request({ host: 'a.test' });
+    await rig.clock.advance(1000);
+    rig.proxy.request({ host: 'a.test' });
+    await rig.clock.advance(20);
+    assert.equal(texts.length, 20_002);
+    assert.ok(texts.includes('7 access lines were left out: more than 20000 in a second'));
+    await router.stop(false);
+  });
 });
