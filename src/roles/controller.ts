@@ -8,6 +8,7 @@ import { consoleFiles } from '../controller/api/console-files.ts';
 import type { Controller, ControllerDb } from '../controller/api/controller.ts';
 import { JobWorker } from '../controller/api/job-worker.ts';
 import { buildServer } from '../controller/api/server.ts';
+import { measureTraffic, type Traffic } from '../controller/api/traffic.ts';
 import { loginServerDirectory } from '../controller/api/user-directory.ts';
 import { appJobs } from '../controller/app-deletion.ts';
 import { appEvents, appParts, appSideRoutes, createAppServices } from '../controller/app-runtime.ts';
@@ -15,6 +16,7 @@ import type { AppServices } from '../controller/app-services.ts';
 import { controllerJobs } from '../controller/jobs.ts';
 import { controllerRoutes } from '../controller/routes.ts';
 import { appScopes } from '../controller/store/app-scope.ts';
+import { countWork } from '../controller/store/job.ts';
 import { controllerMigrations, controllerSchemaName } from '../controller/store/migrations/list.ts';
 import type { ControllerSchema } from '../controller/store/schema.ts';
 import { organizationScopes } from '../controller/store/scope.ts';
@@ -30,6 +32,7 @@ import type { Role } from './role.ts';
 const LISTEN = '127.0.0.1';
 const DATABASE_RETRY_MS = 500;
 const DATABASE_WAIT_MS = 60_000;
+const STATUS_MS = 30_000;
 
 /** The Cloud Controller: the API, its jobs, staging and placement, and the console's files. */
 export const controller: Role = async (boot, bus) => {
@@ -61,6 +64,7 @@ export const controller: Role = async (boot, bus) => {
     jobCommitted: () => jobs.wake(),
   };
   const services = createAppServices(deps, join(boot.paths.state, 'uploads'));
+  const status: Status = {};
   const jobs = new JobWorker(deps, { ...controllerJobs, ...appJobs(() => services) });
   return [
     databasePart(boot, db),
@@ -69,13 +73,9 @@ export const controller: Role = async (boot, bus) => {
       jobs.start();
       return () => jobs[Symbol.asyncDispose]();
     }),
-    part('http', () => listen(deps, services)),
-    componentPart({
-      type: 'CloudController',
-      bus,
-      boot,
-      varz: () => ({ jobs_running: jobs.running }),
-    }),
+    part('http', () => listen(deps, services, status)),
+    part('status', () => keepStatus(boot, db, status)),
+    componentPart({ type: 'CloudController', bus, boot, varz: () => ({ ...status, jobs_running: jobs.running }) }),
     part('routes', () => registerRoutes(boot, bus)),
   ];
 };
@@ -100,9 +100,28 @@ function databasePart(boot: Boot, db: ControllerDb): Part {
   });
 }
 
-async function listen(deps: Controller, services: AppServices): Promise<() => Promise<void>> {
+/** What the status page tells besides what every component does. */
+type Status = { vcap_sinatra?: Traffic; cc_user_count?: number; cc_job_queue_length?: number };
+
+/** Counts of the database, brought up to date now and then. */
+function keepStatus(boot: Boot, db: ControllerDb, status: Status): () => void {
+  const refresh = async () => {
+    try {
+      const { jobs, users } = await countWork(db);
+      Object.assign(status, { cc_user_count: users, cc_job_queue_length: jobs });
+    } catch (error) {
+      boot.log.warn('failed-to-count', { error });
+    }
+  };
+  const timer = boot.clock.every(STATUS_MS, refresh);
+  void refresh();
+  return () => timer[Symbol.dispose]();
+}
+
+async function listen(deps: Controller, services: AppServices, status: Status): Promise<() => Promise<void>> {
   const files = consoleFiles(join(sourceRoot, 'dist', 'console'), deps.config.cluster.domain);
   const server = await buildServer(deps, [...controllerRoutes, ...appSideRoutes(services)], files);
+  status.vcap_sinatra = measureTraffic(server);
   await server.listen({ host: LISTEN, port: deps.config.controller.port });
   return () => server.close();
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fastify from 'fastify';
 import { ok } from './reply.ts';
 import { route } from './route.ts';
 import { testApi } from './test-controller.ts';
+import { measureTraffic } from './traffic.ts';
 
 const routes = [
   route({
@@ -80,4 +82,12 @@ test('when the login server cannot be reached the answer is 503, not a wrong tok
   await using api = await testApi({ routes, controller: { verifyToken } });
   const { status, body } = await api.call('GET', '/v3/things');
   assert.deepEqual([status, body.errors[0].title], [503, 'CF-ServiceUnavailable']);
+});
+
+test('requests are counted by status', async () => {
+  const server = fastify();
+  server.get('/', async () => 'hello');
+  const traffic = measureTraffic(server);
+  for (const url of ['/', '/', '/none']) await server.inject({ url });
+  assert.deepEqual(traffic, { requests: { outstanding: 0, completed: 3 }, http_status: { 200: 2, 404: 1 } });
 });

@@ -115,3 +115,15 @@ export async function deleteFinishedJobs(db: Db<ControllerSchema>, olderThanS: n
     .where(sql<SqlBool>`updated_at < now() - make_interval(secs => ${olderThanS})`)
     .execute();
 }
+
+/** How many jobs wait or run, and how many users there are: what status pages show. */
+export async function countWork(db: Db<ControllerSchema>): Promise<{ jobs: number; users: number }> {
+  const count = sql<number>`count(*)`;
+  const jobs = await db
+    .selectFrom('jobs')
+    .select(count.as('n'))
+    .where('state', 'in', ['PROCESSING', 'POLLING'])
+    .executeTakeFirstOrThrow();
+  const users = await db.selectFrom('users').select(count.as('n')).executeTakeFirstOrThrow();
+  return { jobs: jobs.n, users: users.n };
+}
