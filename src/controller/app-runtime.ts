@@ -1,4 +1,5 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Part, part } from '../platform/lifecycle.ts';
 import type { Controller } from './api/controller.ts';
 import type { ControllerEvents } from './api/controller-events.ts';
@@ -46,8 +47,11 @@ export function createAppServices(controller: Controller, scratch: string): AppS
 export function appParts(controller: Controller, services: AppServices): Part[] {
   return [
     part('uploads', async () => {
-      await rm(services.scratch, { recursive: true, force: true });
       await mkdir(services.scratch, { recursive: true, mode: 0o700 });
+      // The folder itself belongs to a parent that this process may not change.
+      for (const name of await readdir(services.scratch)) {
+        await rm(join(services.scratch, name), { recursive: true, force: true });
+      }
       return () => {};
     }),
     part('directories', () => () => {

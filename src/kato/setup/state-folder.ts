@@ -68,6 +68,7 @@ async function makeFolders(paths: Paths, users: { stackato: SystemUser; postgres
     [join(paths.run, 'postgresql'), users.postgres, 0o755],
     [paths.blobs, users.stackato, 0o700],
     [paths.logyard, users.stackato, 0o700],
+    [paths.scratch, users.stackato, 0o700],
     [paths.fence, root, 0o711],
     [paths.router, root, 0o755],
     [paths.dea, root, 0o700],

@@ -4,8 +4,13 @@ import { postgresqlBinary, postgresqlPaths } from '../../platform/postgresql.ts'
 import { getUser } from '../../platform/system-user.ts';
 
 const DATABASE = 'stackato';
-/** Users that own a schema of their name. */
-const OWNERS = ['primary', 'controller', 'aok'];
+/** Schemas and the users that own them. */
+const OWNERS: Readonly<Record<string, string>> = {
+  primary: 'primary',
+  controller: 'controller',
+  aok: 'aok',
+  health: 'health_manager',
+};
 
 /** Makes the database, its users with these passwords, and the schemas that they own; repeating it changes nothing. */
 export async function prepareControlDatabase(paths: Paths, passwords: Readonly<Record<string, string>>): Promise<void> {
@@ -18,11 +23,13 @@ export async function prepareControlDatabase(paths: Paths, passwords: Readonly<R
     `revoke all on database postgres from public;`,
     ...names.map((name) => `grant connect on database ${DATABASE} to ${quoted(name)};`),
     // A schema's owner says "create schema if not exists", which asks for this right even when it exists.
-    ...OWNERS.map((name) => `grant create on database ${DATABASE} to ${quoted(name)};`),
+    ...Object.values(OWNERS).map((name) => `grant create on database ${DATABASE} to ${quoted(name)};`),
   ]);
   await run(paths, DATABASE, [
     'revoke all on schema public from public;',
-    ...OWNERS.map((name) => `create schema if not exists ${quoted(name)} authorization ${quoted(name)};`),
+    ...Object.entries(OWNERS).map(
+      ([schema, user]) => `create schema if not exists ${quoted(schema)} authorization ${quoted(user)};`,
+    ),
   ]);
 }
 
