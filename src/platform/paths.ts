@@ -23,6 +23,8 @@ export function pathsOf(state: string) {
     /** More of them, any `*.pem`, chosen by the name the client asks for. */
     routerCertificates: at('tls/router.d'),
     run: at('run'),
+    /** Files on their way; nothing in it outlives the process it belongs to. */
+    scratch: at('scratch'),
     log: at('log'),
     setup: at('setup'),
     supervisor: at('supervisor'),

@@ -63,7 +63,7 @@ export const controller: Role = async (boot, bus) => {
     scopes: { ...organizationScopes, ...appScopes },
     jobCommitted: () => jobs.wake(),
   };
-  const services = createAppServices(deps, join(boot.paths.state, 'uploads'));
+  const services = createAppServices(deps, join(boot.paths.scratch, 'controller'));
   const status: Status = {};
   const jobs = new JobWorker(deps, { ...controllerJobs, ...appJobs(() => services) });
   return [
