@@ -140,7 +140,10 @@ test('a droplet that is damaged, missing or too large is refused with the reason
 test('shutting down leaves nothing on the machine', { skip }, async () => {
   await using real = await openRealDea();
   for (const index of [0, 1, 2]) await real.start(web, { start_command: httpd, index });
-  await until('three', () => states(real).filter((state) => state === 'RUNNING').length === 3);
+  await until('three', () => {
+    assert.deepEqual(exits(real), []);
+    return states(real).filter((state) => state === 'RUNNING').length === 3;
+  });
   await real.dea.shutDown();
   assert.deepEqual(await real.engine.list(), []);
   const traces = await tracesOf(real.fence);

@@ -48,12 +48,14 @@ export async function unpackDroplet(options: UnpackOptions): Promise<void> {
     () => undefined,
     (error: NodeJS.ErrnoException) => error,
   );
-  if (fed && fed.code !== 'EPIPE') tar.kill('SIGKILL');
+  // tar stops reading at the archive's end mark and may leave padding behind it unread; its exit code tells.
+  const isUnread = fed?.code === 'EPIPE' || fed?.code === 'ERR_STREAM_PREMATURE_CLOSE';
+  if (fed && !isUnread) tar.kill('SIGKILL');
   const failure = await ended;
   options.signal?.throwIfAborted();
   if (fed instanceof UnpackError) throw fed;
   if (failure !== undefined) throw new UnpackError(`the droplet can't be unpacked: ${failure || fed?.message}`);
-  if (fed) throw new UnpackError(`the droplet can't be unpacked: ${fed.message}`, { cause: fed });
+  if (fed && !isUnread) throw new UnpackError(`the droplet can't be unpacked: ${fed.message}`, { cause: fed });
 }
 
 function countingUpTo(maxBytes: number): Transform {
