@@ -1,23 +1,16 @@
 import { PlatformError } from '../contract/errors.ts';
 import type { ManifestApp, ManifestProcess } from '../core/manifest.ts';
-import type { Caller } from './api/caller.ts';
 import type { Controller, ControllerTx } from './api/controller.ts';
 import { metadataColumns } from './api/metadata.ts';
 import { mergeEnvironment, openEnvironment, sealEnvironment } from './app-environment.ts';
 import { newProcess } from './app-life.ts';
 import { checkBuildpacks } from './build-choice.ts';
 import { mergeFeatures } from './feature-merge.ts';
+import type { ManifestContext } from './manifest-context.ts';
 import { applyManifestRoutes } from './manifest-routes.ts';
 import { checkColumns, patchProcess, scaleProcess } from './process-change.ts';
 import { type AppRow, isStackKnown, updateApp } from './store/app.ts';
 import { insertProcess, listProcessesOf, type ProcessRow } from './store/process.ts';
-
-/** Who applies a manifest, and where. */
-export type ManifestContext = {
-  readonly controller: Controller;
-  readonly caller: Caller;
-  readonly organizationGuid: string;
-};
 
 /**
  * Brings an app in line with its part of a manifest; what the manifest does not name stays.

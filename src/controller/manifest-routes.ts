@@ -3,7 +3,7 @@ import type { ManifestApp, ManifestRoute } from '../core/manifest.ts';
 import { domainCandidates, randomHost, splitRoute } from '../core/manifest-route.ts';
 import type { ControllerTx } from './api/controller.ts';
 import { createRoute, mapRoute, recordMapping } from './api/route-creation.ts';
-import type { ManifestContext } from './manifest-apply.ts';
+import type { ManifestContext } from './manifest-context.ts';
 import type { AppRow } from './store/app.ts';
 import { listDestinationsOfApp } from './store/app-destination.ts';
 import { deleteDestinations, updateDestination } from './store/destination.ts';
