@@ -3,7 +3,8 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { FakeUser } from './testing/call.ts';
-import { fault, password } from './testing/fake-platform.ts';
+import { fault } from './testing/fake-answers.ts';
+import { password } from './testing/fake-platform.ts';
 
 test('without a target every command says which to choose', async () => {
   await using user = await FakeUser.create();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeUser, hurriedClock } from './testing/call.ts';
-import { fault } from './testing/fake-platform.ts';
+import { fault } from './testing/fake-answers.ts';
 
 const node = { 'package.json': '{"scripts":{"start":"node server.js"}}', 'server.js': 'serve()' };
 
@@ -76,6 +76,27 @@ test('what was packed stays until the server has it, however long it takes to sa
   });
   const { code, err } = await user.call('push', 'demo');
   assert.deepEqual([code, err], [0, '']);
+});
+
+test('a push goes on without the log when that can not be read, and says so', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write(node);
+  user.clock = hurriedClock();
+  user.platform.hasStream = false;
+  let reads = 0;
+  user.platform.override('GET /api/v1/read/app-1', () => {
+    reads += 1;
+    return fault(404, 10_010, 'CF-ResourceNotFound', 'App not found');
+  });
+  let isTold = false;
+  user.platform.onStaging = (build) => {
+    // Two polls after the log was given up, so that the word of it is out.
+    if (reads > 20 && isTold) user.platform.staged(build);
+    isTold = reads > 20;
+  };
+  const { code, err } = await user.call('push', 'demo');
+  assert.equal(code, 0);
+  assert.match(err, /The log can't be read: App not found; going on without it/);
 });
 
 test('--json answers with one document, the words go to standard error', async () => {

@@ -15,6 +15,8 @@ export type TailOptions = {
   /** Lines said before are not told; epoch, ns. */
   readonly sinceNs: bigint;
   readonly onLine: (line: LogLine) => void;
+  /** Called once when the log can't be read any more. */
+  readonly onFailure?: (error: ClientError) => void;
 };
 
 /** Lines can arrive a little later than others that were said after them. */
@@ -31,6 +33,7 @@ export class LogTail implements AsyncDisposable {
   readonly #running: Promise<void>;
   #newestNs: bigint;
   #lastLineAtMs: number;
+  #failure: ClientError | undefined;
   /** Resolves when lines can no longer be missed. */
   readonly ready: Promise<void>;
 
@@ -40,14 +43,15 @@ export class LogTail implements AsyncDisposable {
     this.#lastLineAtMs = options.clock.nowMs();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ready = Promise.race([promise, restOrStop(options.clock, READY_MS, this.#stop.signal)]);
-    this.#running = this.#run(resolve).finally(resolve);
-    // Told to whoever waits for the end; until then nobody listens.
-    this.#running.catch(() => undefined);
+    this.#running = this.#run(resolve)
+      .catch((error) => this.#fail(error))
+      .finally(resolve);
   }
 
   /** Ends with the signal; rejects when the log can't be read. */
-  get ended(): Promise<void> {
-    return this.#running;
+  async ended(): Promise<void> {
+    await this.#running;
+    if (this.#failure) throw this.#failure;
   }
 
   /** Waits until nothing was said for a moment, at most `mostMs`. */
@@ -60,7 +64,15 @@ export class LogTail implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await Promise.race([this.#running.catch(() => undefined), after(1000, undefined, { ref: false })]);
+    await Promise.race([this.#running, after(1000, undefined, { ref: false })]);
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = new ClientError(`The log can't be read: ${(error as Error).message}`, {
+      cause: error,
+      next: 'On the server: kato status logyard',
+    });
+    this.#options.onFailure?.(this.#failure);
   }
 
   get #signal(): AbortSignal {
@@ -127,13 +139,6 @@ export function formatLine(terminal: Terminal, line: LogLine): string {
   return `${terminal.paint(time, 'dim')} ${terminal.paint(where, 'cyan')} ${line.type === 'ERR' ? terminal.paint(text, 'red') : text}`;
 }
 
-export function noLogs(error: unknown): ClientError {
-  return new ClientError(`The log can't be read: ${(error as Error).message}`, {
-    cause: error,
-    next: 'On the server: kato status logyard',
-  });
-}
-
 /** Follows an app's log while a command waits for it; lines whose source matches are told as they come. */
 export function startTail(context: Context, scope: Scope, app: { readonly guid: string }, told: RegExp) {
   const { clock, signal, terminal } = context;
@@ -149,6 +154,7 @@ export function startTail(context: Context, scope: Scope, app: { readonly guid: 
       heard.push(line);
       if (told.test(line.source)) terminal.say(formatLine(terminal, line));
     },
+    onFailure: (error) => terminal.note(`${error.message}; going on without it`),
   });
   return {
     tail,

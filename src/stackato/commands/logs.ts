@@ -72,7 +72,7 @@ async function logs(context: Context, given: string | undefined, options: LogsOp
     sinceNs: newest === undefined ? 1n : BigInt(newest) + 1n,
     onLine: tell,
   });
-  await tail.ended;
+  await tail.ended();
 }
 
 function filterOf({ source, instance, text }: LogsOptions): (line: LogLine) => boolean {

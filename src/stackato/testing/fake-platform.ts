@@ -3,11 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { fromBufferPromise } from 'yauzl';
+import { type Answer, type FakeLine, fault, list, named, type Row, streamed } from './fake-answers.ts';
 
-type Row = Record<string, unknown> & { guid: string };
-export type Answer = { status?: number; body?: unknown; headers?: Record<string, string>; raw?: string };
 type Handler = (match: string[], body: Buffer, request: IncomingMessage, url: URL) => Answer | Promise<Answer>;
-export type FakeLine = { source: string; instance?: string; type?: 'OUT' | 'ERR'; text: string };
 
 const AT = '2026-01-01T00:00:00Z';
 export const password = 'a good password';
@@ -404,21 +402,4 @@ export class FakePlatform implements AsyncDisposable {
       }));
     return { body: { envelopes: { batch } } };
   }
-}
-
-export function fault(status: number, code: number, title: string, detail: string): Answer {
-  return { status, body: { errors: [{ code, title, detail }] } };
-}
-
-function list(resources: readonly unknown[]): Answer {
-  return { body: { pagination: { total_results: resources.length, total_pages: 1, next: null }, resources } };
-}
-
-function named(url: URL, rows: readonly Row[]): readonly Row[] {
-  const names = url.searchParams.get('names');
-  return names === null ? rows : rows.filter(({ name }) => name === decodeURIComponent(names));
-}
-
-function streamed({ atNs, source, instance = '0', type = 'OUT', text }: FakeLine & { atNs: string }) {
-  return { timestamp: atNs, source, instance, type, text };
 }
