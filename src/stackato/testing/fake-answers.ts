@@ -18,3 +18,17 @@ export function named(url: URL, rows: readonly Row[]): readonly Row[] {
 export function streamed({ atNs, source, instance = '0', type = 'OUT', text }: FakeLine & { atNs: string }) {
   return { timestamp: atNs, source, instance, type, text };
 }
+
+export function instance(process: Row, index: number, state: string): Row {
+  return {
+    guid: '',
+    type: process.type,
+    index,
+    state,
+    uptime: 3,
+    mem_quota: Number(process.memory_in_mb) * 1_048_576,
+    disk_quota: Number(process.disk_in_mb) * 1_048_576,
+    details: null,
+    usage: { cpu: 0.01, mem: 10_485_760, disk: 2_097_152 },
+  };
+}

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { fromBufferPromise } from 'yauzl';
-import { type Answer, type FakeLine, fault, list, named, type Row, streamed } from './fake-answers.ts';
+import { type Answer, type FakeLine, fault, instance, list, named, type Row, streamed } from './fake-answers.ts';
 
 type Handler = (match: string[], body: Buffer, request: IncomingMessage, url: URL) => Answer | Promise<Answer>;
 
@@ -75,18 +75,8 @@ export class FakePlatform implements AsyncDisposable {
     return this.instances(process, 'RUNNING');
   }
 
-  instances(process: Row, state: string, details?: string): Row[] {
-    return Array.from({ length: Number(process.instances) }, (_, index) => ({
-      guid: '',
-      type: process.type,
-      index,
-      state,
-      uptime: 3,
-      mem_quota: Number(process.memory_in_mb) * 1_048_576,
-      disk_quota: Number(process.disk_in_mb) * 1_048_576,
-      details: details ?? null,
-      usage: { cpu: 0.01, mem: 10_485_760, disk: 2_097_152 },
-    }));
+  instances(process: Row, state: string): Row[] {
+    return Array.from({ length: Number(process.instances) }, (_, index) => instance(process, index, state));
   }
 
   addApp(name: string, change: Record<string, unknown> = {}): Row {
