@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { exec } from '../../platform/exec.ts';
@@ -136,6 +136,29 @@ describe('recovery of the engine', { skip }, () => {
     } finally {
       await other[Symbol.asyncDispose]();
     }
+  });
+
+  test('a log that is full is replaced, and a reader that keeps up loses nothing', async () => {
+    await using fence = await openTestFence({ logBytes: 100_000 });
+    const { engine, layout } = fence;
+    await engine.create(smallSpec('r'));
+    const thousand = `awk -v from=$i 'BEGIN { for (k = 0; k < 1000; k++) print "line " (from * 1000 + k) }'`;
+    // It waits until the last thousand lines were read before it prints more.
+    await engine.start(
+      'r',
+      shellProcess(`for i in 0 1 2 3 4; do ${thousand}; while [ ! -e /tmp/$i ]; do :; done; done`),
+    );
+    const root = await engine.rootPath('r');
+    let next = 0;
+    for await (const batch of engine.output('r', { signal: deadline() })) {
+      for (const line of batch) {
+        assert.equal(line.text, `line ${next}`);
+        next += 1;
+        if (next % 1000 === 0) await writeFile(join(root, 'tmp', String(next / 1000 - 1)), '');
+      }
+    }
+    assert.equal(next, 5000);
+    assert.ok((await stat(layout.log('r'))).size <= 100_000);
   });
 
   test('a full store is an error of its kind, and passes when there is room again', async () => {

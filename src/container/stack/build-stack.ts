@@ -27,7 +27,7 @@ export type BuiltStack = { readonly tar: string; readonly isFromCache: boolean; 
 
 const BUILD_TIMEOUT_MS = 1_800_000;
 /** A change of how stacks are built makes what is in the cache stale. */
-const BUILDER_VERSION = 1;
+const BUILDER_VERSION = 2;
 
 /**
  * Builds a stack from Debian packages, or finds it in the cache. An interrupted build leaves nothing that a later one
@@ -70,6 +70,7 @@ export async function buildStack(options: BuildOptions): Promise<BuiltStack> {
     const unfinished = join(work, 'stack.tar');
     await run(['tar', '--create', '--file', unfinished, '--numeric-owner', '--directory', root, '.']);
     await rename(unfinished, tar);
+    await removeOutdated(cache, recipe.name, tar);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -130,7 +131,11 @@ async function addNode(root: string, from: string): Promise<void> {
   await chmod(join(local, 'bin', 'node'), 0o755);
   await cp(join(from, 'include', 'node'), join(local, 'include', 'node'), { recursive: true });
   await exec(['chown', '-R', '0:0', join(local, 'include', 'node')]);
-  await writeFile(join(local, 'etc', 'npmrc'), 'fund=false\nupdate-notifier=false\n');
+  // Node brings certificates of its own; npm shall trust what the machine's operator does.
+  await writeFile(
+    join(local, 'etc', 'npmrc'),
+    'cafile=/etc/ssl/certs/ca-certificates.crt\nfund=false\nupdate-notifier=false\n',
+  );
 }
 
 async function addNpmPackage(root: string, given: { name: string; archive: string }): Promise<void> {
@@ -188,6 +193,14 @@ async function addLocales(
       '/usr/share/locale/locale.alias',
       locale,
     ]);
+  }
+}
+
+/** A stack is large; those of earlier recipes are not used again. */
+async function removeOutdated(cache: string, name: string, tar: string): Promise<void> {
+  const isOfRecipe = new RegExp(`^${name.replaceAll('.', '\\.')}-[0-9a-f]{16}\\.tar(\\.log)?$`);
+  for (const file of await readdir(cache)) {
+    if (isOfRecipe.test(file) && join(cache, file) !== tar) await rm(join(cache, file), { force: true });
   }
 }
 
