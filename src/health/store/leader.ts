@@ -103,7 +103,9 @@ async function nextTerm(client: pg.Client): Promise<number> {
 async function prepare(client: pg.Client): Promise<void> {
   await client.query('select pg_advisory_lock($1)', [LOCK_KEY + 1]);
   try {
-    await client.query('create schema if not exists health');
+    // `if not exists` would ask for the right to create schemas even where there is nothing to create.
+    const { rows } = await client.query<{ exists: boolean }>(`select to_regnamespace('health') is not null as exists`);
+    if (!rows[0]?.exists) await client.query('create schema health');
     await client.query(
       'create table if not exists health.leader (only_one boolean primary key default true check (only_one), term integer not null, since timestamptz not null)',
     );
