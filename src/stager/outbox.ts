@@ -66,6 +66,11 @@ export class Outbox {
     return lost;
   }
 
+  /** Tasks that have ended, whose result is on its way. */
+  pending(): string[] {
+    return [...this.#sending.keys()];
+  }
+
   /** Resolves when everything was taken or nothing more will be tried. */
   async settled(): Promise<void> {
     await Promise.all(this.#sending.values());

@@ -219,6 +219,10 @@ test('a result is posted until it is accepted, also by the next stager', async (
       .finally(ended.resolve),
   ]);
   assert.equal(second.length, 2);
+  const advertised = Promise.withResolvers<string[]>();
+  world.bus.subscribe(subjects.stagingAdvertise, [], ({ tasks = [] }) => advertised.resolve(tasks));
+  world.bus.publish(subjects.stagingLocate, [], {});
+  assert.deepEqual(await advertised.promise, ['task-2'], 'a task is not lost while its result is on its way');
   await world.stop();
   world.blobs.refusals = [];
   await world.restart();

@@ -130,12 +130,13 @@ export class Stager {
   }
 
   #advertise(): void {
-    const { bus, id } = this.#options;
+    const { bus, id, outbox } = this.#options;
     bus.publish(subjects.stagingAdvertise, [], {
       id,
       stacks: this.#isStopping ? [] : this.#stacks,
       available_memory: this.#availableMb(),
-      tasks: [...this.#tasks.keys()],
+      // A task is not lost while its result is on its way.
+      tasks: [...new Set([...this.#tasks.keys(), ...outbox.pending()])],
     });
   }
 

@@ -48,17 +48,26 @@ export async function runDroplet(
     uid: 2000,
     gid: 2000,
   });
-  const deadline = AbortSignal.timeout(60_000);
-  const answer = run.asksHttp
-    ? await firstAnswer(`http://${address}:${PORT}/`, deadline)
-    : await firstLine(engine, run.handle, deadline);
-  await engine.signal(run.handle, 'SIGTERM');
-  const { code } = await engine.wait(run.handle, deadline);
   const output: string[] = [];
-  for await (const lines of engine.output(run.handle, { signal: deadline }))
-    output.push(...lines.map((line) => line.text));
-  await engine.destroy(run.handle);
-  return { answer, code, output };
+  const deadline = AbortSignal.timeout(60_000);
+  const reading = (async () => {
+    for await (const lines of engine.output(run.handle, { signal: deadline })) {
+      output.push(...lines.map((line) => line.text));
+    }
+  })();
+  try {
+    const answer = run.asksHttp
+      ? await firstAnswer(`http://${address}:${PORT}/`, deadline)
+      : await firstLine(engine, run.handle, deadline);
+    await engine.signal(run.handle, 'SIGTERM');
+    const { code } = await engine.wait(run.handle, deadline);
+    await reading;
+    return { answer, code, output };
+  } catch (error) {
+    throw new Error(`${run.handle} did not run as it should; it said:\n${output.join('\n')}`, { cause: error });
+  } finally {
+    await engine.destroy(run.handle);
+  }
 }
 
 async function firstAnswer(url: string, deadline: AbortSignal): Promise<string> {
