@@ -7,6 +7,7 @@ import { domainSharingRoutes } from './handlers/domain-sharing.ts';
 import { environmentVariableGroupRoutes } from './handlers/environment-variable-group.ts';
 import { featureFlagRoutes } from './handlers/feature-flag.ts';
 import { jobRoutes } from './handlers/job.ts';
+import { nodeRoutes } from './handlers/node.ts';
 import { organizationRoutes } from './handlers/organization.ts';
 import { organizationQuotaRoutes } from './handlers/organization-quota.ts';
 import { organizationUsageRoutes } from './handlers/organization-usage.ts';
@@ -25,6 +26,7 @@ import { userRoutes } from './handlers/user.ts';
 export const organizationSideRoutes: readonly Route[] = [
   ...rootRoutes,
   ...jobRoutes,
+  ...nodeRoutes,
   ...organizationRoutes,
   ...spaceRoutes,
   ...spaceFeatureRoutes,
