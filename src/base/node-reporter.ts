@@ -10,6 +10,8 @@ import type { Supervisor } from '../supervisor/supervisor.ts';
 
 const REPORT_EVERY_MS = 5000;
 const DISCOVER_TIMEOUT_MS = 500;
+/** The bus and the database do not answer on the bus. */
+const infrastructure = ['nats', 'postgresql'];
 
 export type NodeReporterOptions = {
   readonly bus: Bus;
@@ -45,10 +47,11 @@ export class NodeReporter implements Disposable {
   async look(): Promise<PayloadOf<typeof subjects.nodeStatus>> {
     const { bus, boot, supervisor, probes } = this.#options;
     const plans = listProcesses(boot.node.roles);
+    const speakers = plans.filter(({ name }) => !infrastructure.includes(name));
     const [supervised, probed, discovered] = await Promise.all([
       supervisor.list(),
       probes(),
-      discoverComponents(bus, { timeoutMs: DISCOVER_TIMEOUT_MS }),
+      discoverComponents(bus, { timeoutMs: DISCOVER_TIMEOUT_MS, expected: speakers.length }),
     ]);
     const pids = new Set(supervised.map(({ pid }) => pid));
     const answers = [...probed, ...discovered.filter(({ pid }) => pid !== undefined && pids.has(pid)).map(toReadiness)];

@@ -3,7 +3,7 @@ import { ok } from '../api/reply.ts';
 import { type Route, route } from '../api/route.ts';
 
 /** How long nodes have to speak up; their number is not known in advance. */
-const findTimeoutMs = 300;
+const findTimeoutMs = 1000;
 
 /** The machines of the platform. */
 export const nodeRoutes: readonly Route[] = [
