@@ -35,7 +35,7 @@ async function runFiles(files: readonly string[], concurrency: number | boolean)
     } else counts.passed += 1;
   });
   stream.on('test:fail', (event) => {
-    if (event.details.type === 'suite' && event.details.error?.cause === undefined) return;
+    if (failureOf(event.details.error) === 'subtestsFailed') return;
     counts.failed += 1;
     failures.push(`${event.file ?? ''} › ${event.name}`);
   });
@@ -60,3 +60,8 @@ if (counts.passed + counts.failed === 0) {
 const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed${skipped}\n`);
 process.exit(counts.failed > 0 ? 1 : 0);
+
+/** How the test runner classifies a failure; a suite that failed only by its tests is not counted itself. */
+function failureOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'failureType' in error ? error.failureType : undefined;
+}
