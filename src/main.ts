@@ -25,5 +25,6 @@ if (name === 'kato') {
   process.exitCode = await stackato(args, stop.signal);
 } else {
   const { runProcess } = await import('./roles/process.ts');
-  process.exitCode = await runProcess(name, roles, stop.signal);
+  // Every part has stopped: a handle that one of them forgot must not keep the successor waiting.
+  process.exit(await runProcess(name, roles, stop.signal));
 }
