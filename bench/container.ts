@@ -2,6 +2,7 @@ import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shellProcess, smallSpec } from '../src/container/container.conformance.ts';
 import { btrfs } from '../src/container/fence/btrfs-commands.ts';
+import { findCgroups } from '../src/container/fence/cgroups.ts';
 import { ociConfig } from '../src/container/fence/oci-spec.ts';
 import { readRecord } from '../src/container/fence/record.ts';
 import { openTestFence, type TestFence } from '../src/container/fence/testing/test-fence.ts';
@@ -29,6 +30,7 @@ export async function bench(): Promise<BenchRow[]> {
     pss.push(await monitorKb(fence, `ours-${run}`));
     await fence.engine.destroy(`ours-${run}`);
   }
+  await (await findCgroups()).remove('/stackato/bare');
   const ratio = quantile(ours, 0.5) / quantile(bare, 0.5);
   return [
     {

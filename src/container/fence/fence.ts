@@ -1,4 +1,5 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { exec } from '../../platform/exec.ts';
 import type { Log } from '../../platform/log.ts';
@@ -104,16 +105,19 @@ export async function openFence(options: FenceOptions): Promise<ContainerEngine>
 }
 
 /**
- * Takes one pool's rules and empty folders of the kernel away, and the store's mount; for when the platform is removed
+ * Takes the pools' rules and empty folders of the kernel away, then the store's mount; for when the platform is removed
  * from a machine. Containers must be destroyed before; images and stacks stay in the store.
  */
-export async function withdrawFence(directory: string, pool: PoolName): Promise<void> {
-  const names = namesOf(directory, pool);
-  const { store } = layoutOf(directory, pool);
-  const { code } = await exec(['nft', 'list', 'table', 'inet', names.table], { okCodes: [0, 1] });
-  if (code === 0) await exec(['nft', 'delete', 'table', 'inet', names.table]);
-  await (await findCgroups()).remove(names.cgroupParent);
-  await rm(names.runtimeRoot, { recursive: true, force: true });
+export async function withdrawFence(directory: string, pools: readonly PoolName[]): Promise<void> {
+  const cgroups = await findCgroups();
+  for (const pool of pools) {
+    const names = namesOf(directory, pool);
+    const { code } = await exec(['nft', 'list', 'table', 'inet', names.table], { okCodes: [0, 1] });
+    if (code === 0) await exec(['nft', 'delete', 'table', 'inet', names.table]);
+    await cgroups.remove(names.cgroupParent);
+    await rm(names.runtimeRoot, { recursive: true, force: true });
+  }
+  const store = join(directory, 'store');
   if (await isMountPoint(store)) await exec(['umount', store]);
 }
 

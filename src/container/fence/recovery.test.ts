@@ -124,9 +124,8 @@ describe('recovery of the engine', { skip }, () => {
   });
 
   test('engines of two pools open one store at the same time, and keep apart', async () => {
-    await using fence = await openTestFence();
-    const { names: _names, layout: _layout, ...given } = fence;
-    const other = await openFence({ ...given.options, pool: 'other', network: '10.249.4.0/22' });
+    await using fence = await openTestFence({ otherPools: ['other'] });
+    const other = await openFence({ ...fence.options, pool: 'other', network: '10.249.4.0/22' });
     try {
       await Promise.all([fence.engine.create(smallSpec('same')), other.create(smallSpec('same'))]);
       assert.equal((await other.list()).length, 1);

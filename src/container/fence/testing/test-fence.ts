@@ -25,7 +25,9 @@ export type TestFence = {
 } & AsyncDisposable;
 
 /** Opens a real engine on a small store in a temporary folder. Needs root. */
-export async function openTestFence(more: Partial<FenceOptions> = {}): Promise<TestFence> {
+export async function openTestFence(
+  more: Partial<FenceOptions> & { otherPools?: readonly string[] } = {},
+): Promise<TestFence> {
   const folder = await temporaryDirectory('fence');
   await chmod(folder.path, 0o711);
   const directory = join(folder.path, 'fence');
@@ -62,7 +64,7 @@ export async function openTestFence(more: Partial<FenceOptions> = {}): Promise<T
       for (const { handle } of await engine.list()) await engine.destroy(handle);
       for (const each of engines) await each[Symbol.asyncDispose]();
       await engine.sweep();
-      await withdrawFence(directory, options.pool);
+      await withdrawFence(directory, [options.pool, ...(more.otherPools ?? [])]);
       await folder[Symbol.asyncDispose]();
     },
   };
