@@ -1,6 +1,7 @@
 import { globSync } from 'node:fs';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { debianPackages, ensurePackages } from '../src/kato/setup/packages.ts';
 
 /**
  * Runs the tests: `npm test` all tiers in order, `npm test -- unit simulation` only those named,
@@ -20,6 +21,13 @@ if (unknown.length > 0) {
   process.stderr.write(`no test tier called ${unknown.join(', ')}; one of ${Object.keys(tiers).join(', ')}\n`);
   process.exit(2);
 }
+
+/** What the tests use besides what the platform runs on. */
+const testPackages = ['busybox-static', 'chromium', 'curl'];
+if (process.getuid?.() === 0) {
+  const isNew = await ensurePackages([...debianPackages, ...testPackages], new AbortController().signal);
+  if (isNew) process.stdout.write('installed the Debian packages that were missing\n');
+} else process.stdout.write('not root: Debian packages are not installed, and tests that need root say so\n');
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];

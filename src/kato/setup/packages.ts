@@ -38,23 +38,26 @@ const INSTALL_TIMEOUT_MS = 900_000;
 /** Installs what is missing, without letting the packages start services of their own. */
 export const installPackages: Step = {
   title: 'Debian packages',
-  run: async ({ signal }) => {
-    const missing = await listMissing();
-    if (missing.length === 0) return 'already';
-    await withoutServices(async () => {
-      await preventDefaultDatabase(missing);
-      try {
-        await install(missing, signal);
-      } catch (error) {
-        if (!(error instanceof ExecError)) throw error;
-        await refreshLists(signal);
-        await install(missing, signal);
-      }
-    });
-    await disableServices();
-    return 'done';
-  },
+  run: async ({ signal }) => ((await ensurePackages(debianPackages, signal)) ? 'done' : 'already'),
 };
+
+/** Installs those Debian packages that are missing, without letting them start services; false when none was. */
+export async function ensurePackages(wanted: readonly string[], signal: AbortSignal): Promise<boolean> {
+  const missing = await listMissing(wanted);
+  if (missing.length === 0) return false;
+  await withoutServices(async () => {
+    await preventDefaultDatabase(missing);
+    try {
+      await install(missing, signal);
+    } catch (error) {
+      if (!(error instanceof ExecError)) throw error;
+      await refreshLists(signal);
+      await install(missing, signal);
+    }
+  });
+  await disableServices();
+  return true;
+}
 
 /** Packages of the list that are not installed. */
 export async function listMissing(wanted = debianPackages): Promise<string[]> {
