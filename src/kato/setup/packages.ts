@@ -31,7 +31,6 @@ const POLICY = '/usr/sbin/policy-rc.d';
 const OUR_POLICY = '#!/bin/sh\n# Written by kato during set-up: packages must not start services.\nexit 101\n';
 const CLUSTER_CONFIG = '/etc/postgresql-common/createcluster.conf';
 const UNWANTED_SERVICES = ['haproxy', 'nats-server', 'supervisor', 'postgresql'];
-// biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
 const FORMAT = '${Package} ${db:Status-Status}\\n';
 const INSTALL_TIMEOUT_MS = 900_000;
 
