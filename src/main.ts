@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import type { Role } from './roles/role.ts';
 
 /** Processes that are roles; each is loaded only when it is the one to run. */
@@ -23,6 +24,11 @@ if (name === 'kato') {
 } else if (name === 'stackato') {
   const { stackato } = await import('./stackato/main.ts');
   process.exitCode = await stackato(args, stop.signal);
+} else if (name === 'compile') {
+  // Loads what processes will load, to fill the cache of compiled code that they start from.
+  await import('./roles/process.ts');
+  for (const one of args) await roles[one]?.();
+  flushCompileCache();
 } else {
   const { runProcess } = await import('./roles/process.ts');
   // Every part has stopped: a handle that one of them forgot must not keep the successor waiting.

@@ -24,11 +24,11 @@ export type ProcessReport = {
 
 /** The state of every planned process: running is not enough, it must have answered and be well. */
 export function reportProcesses(
-  plans: readonly Pick<ProcessPlan, 'name'>[],
+  plans: readonly Pick<ProcessPlan, 'name' | 'program'>[],
   seen: { supervised: readonly Supervised[]; answers: readonly Readiness[]; nowMs: number },
 ): ProcessReport[] {
-  return plans.map(({ name }) => {
-    const process = seen.supervised.find((one) => one.name === name);
+  return plans.map(({ name, program }) => {
+    const process = seen.supervised.find((one) => one.name === program);
     const isRunning = process?.state === 'RUNNING';
     const answer = seen.answers.find((one) => one.name === name && (one.pid ?? process?.pid) === process?.pid);
     const ready = isRunning && answer !== undefined && answer.unwell === undefined;

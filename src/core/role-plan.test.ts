@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type RoleName, roleNames } from '../contract/node.ts';
-import { builtRoles, groupByPhase, listProcesses, microRoles, planRoleChange, resolveRoles } from './role-plan.ts';
+import {
+  builtRoles,
+  groupByPhase,
+  listProcesses,
+  listPrograms,
+  microRoles,
+  planRoleChange,
+  resolveRoles,
+} from './role-plan.ts';
 
 const micro = { roles: microRoles, isCore: true, isMicro: true };
 const change = (add: RoleName[], remove: RoleName[] = [], node = micro) => planRoleChange(node, { add, remove });
@@ -33,6 +41,24 @@ test('a micro cloud runs every process, database and bus first', () => {
       ['nats', 'postgresql'],
     ],
   );
+});
+
+test('the control plane shares two programs; what serves apps is alone, and no program mixes accounts', () => {
+  const programs = listPrograms(listProcesses(microRoles));
+  const named = Object.fromEntries(programs.map(({ name, processes }) => [name, processes.map((plan) => plan.name)]));
+  assert.deepEqual(named, {
+    nats: ['nats'],
+    postgresql: ['postgresql'],
+    primary: ['primary', 'health_manager'],
+    controller: ['controller', 'aok', 'logyard'],
+    router: ['router'],
+    dea: ['dea'],
+    stager: ['stager'],
+    base: ['base'],
+  });
+  for (const { account, processes } of programs) assert.ok(processes.every((plan) => plan.account === account));
+  const stops = groupByPhase(programs, 'stopPhase').map((group) => group.map(({ name }) => name));
+  assert.deepEqual(stops, [['primary'], ['router', 'dea', 'stager'], ['controller', 'base'], ['nats', 'postgresql']]);
 });
 
 test('a group stands for its roles', () => {

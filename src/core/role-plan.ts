@@ -3,10 +3,12 @@ import { type RoleName, roleNames } from '../contract/node.ts';
 /** Who a process runs as: root, the platform's own account, or the database's. */
 export type Account = 'root' | 'stackato' | 'postgres';
 
-/** One supervised process of a role. */
+/** One process of a role. */
 export type ProcessPlan = {
   readonly name: string;
   readonly role: RoleName;
+  /** Processes of one program share an operating system process on a node that has several of them. */
+  readonly program: string;
   readonly account: Account;
   /** Processes of a lower phase are ready before those of a higher one start. */
   readonly startPhase: number;
@@ -18,6 +20,12 @@ export type ProcessPlan = {
   readonly outlivedByCharges: boolean;
 };
 
+/** What the supervisor runs: one process, or several in one. */
+export type ProgramPlan = Pick<
+  ProcessPlan,
+  'name' | 'account' | 'startPhase' | 'stopPhase' | 'stopWaitS' | 'outlivedByCharges'
+> & { readonly processes: readonly ProcessPlan[] };
+
 const process = (
   name: string,
   role: RoleName,
@@ -25,6 +33,7 @@ const process = (
 ): ProcessPlan => ({
   name,
   role,
+  program: name,
   account: 'stackato',
   startPhase: 2,
   stopPhase: 2,
@@ -33,19 +42,22 @@ const process = (
   ...rest,
 });
 
-/** Every process that this version runs, in start order. */
+/**
+ * Every process that this version runs, in start order. An idle Node costs some 40 MB, so the
+ * control plane's share: a crash of one restarts the others with it. What serves apps, or runs as root, stays alone.
+ */
 export const processPlans: readonly ProcessPlan[] = [
   process('nats', 'primary', { startPhase: 1, stopPhase: 3 }),
   process('postgresql', 'primary', { account: 'postgres', startPhase: 1, stopPhase: 3, stopWaitS: 30 }),
   process('primary', 'primary'),
   process('controller', 'controller'),
-  process('aok', 'controller'),
-  process('logyard', 'controller'),
+  process('aok', 'controller', { program: 'controller' }),
+  process('logyard', 'controller', { program: 'controller' }),
   process('router', 'router', { account: 'root', stopWaitS: 30, stopPhase: 1, outlivedByCharges: true }),
   process('dea', 'dea', { account: 'root', stopWaitS: 60, stopPhase: 1, outlivedByCharges: true }),
   process('stager', 'stager', { account: 'root', stopWaitS: 30, stopPhase: 1 }),
   // It would ask for new instances while the DEA stops the old ones.
-  process('health_manager', 'primary', { stopPhase: 0 }),
+  process('health_manager', 'primary', { program: 'primary', stopPhase: 0 }),
   process('base', 'base', { account: 'root' }),
 ];
 
@@ -85,8 +97,29 @@ export function listProcesses(roles: readonly string[]): ProcessPlan[] {
   return processPlans.filter((plan) => roles.includes(plan.role)).sort((a, b) => a.startPhase - b.startPhase);
 }
 
-/** Processes in groups that are started (or stopped) together, first group first. */
-export function groupByPhase(plans: readonly ProcessPlan[], key: 'startPhase' | 'stopPhase'): ProcessPlan[][] {
+/** What the supervisor runs for these processes, in start order. */
+export function listPrograms(plans: readonly ProcessPlan[]): ProgramPlan[] {
+  const names = [...new Set(plans.map(({ program }) => program))];
+  return names.map((name) => {
+    const processes = plans.filter((plan) => plan.program === name);
+    const least = (key: 'startPhase' | 'stopPhase') => Math.min(...processes.map((plan) => plan[key]));
+    return {
+      name,
+      processes,
+      account: processes.some(({ account }) => account === 'root') ? 'root' : (processes[0]?.account ?? 'stackato'),
+      startPhase: least('startPhase'),
+      stopPhase: least('stopPhase'),
+      stopWaitS: Math.max(...processes.map(({ stopWaitS }) => stopWaitS)),
+      outlivedByCharges: processes.some(({ outlivedByCharges }) => outlivedByCharges),
+    };
+  });
+}
+
+/** Programs (or processes) in groups that are started (or stopped) together, first group first. */
+export function groupByPhase<P extends Pick<ProcessPlan, 'startPhase' | 'stopPhase'>>(
+  plans: readonly P[],
+  key: 'startPhase' | 'stopPhase',
+): P[][] {
   const phases = [...new Set(plans.map((plan) => plan[key]))].sort((a, b) => a - b);
   return phases.map((phase) => plans.filter((plan) => plan[key] === phase));
 }

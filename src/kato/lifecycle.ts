@@ -1,5 +1,6 @@
-import { groupByPhase, listProcesses, type ProcessPlan } from '../core/role-plan.ts';
+import { groupByPhase, listProcesses, listPrograms, type ProcessPlan, type ProgramPlan } from '../core/role-plan.ts';
 import { systemClock } from '../platform/clock.ts';
+import { compileAhead } from './compiled-code.ts';
 import type { Node } from './node.ts';
 import { programsOf } from './programs.ts';
 import { ReadinessProbe } from './readiness.ts';
@@ -19,13 +20,13 @@ export async function startProcesses(
   await applyPrograms(node);
   await using probe = new ReadinessProbe(node);
   const started: Promise<void>[] = [];
-  for (const phase of groupByPhase(plans, 'startPhase')) {
-    options.say(`starting ${phase.map(({ name }) => name).join(', ')}`);
+  for (const phase of groupByPhase(programsWith(node, plans), 'startPhase')) {
+    options.say(`starting ${namesOf(phase)}`);
     const starting = phase.map((plan) => node.supervisor.start(plan.name));
     started.push(...starting);
     // Waiting for readiness alone would hide why a process ends at once.
     await Promise.race([
-      probe.untilReady(phase, { timeoutMs: READY_TIMEOUT_MS, signal: options.signal }),
+      probe.untilReady(processesOf(phase), { timeoutMs: READY_TIMEOUT_MS, signal: options.signal }),
       firstFailure(starting),
     ]);
   }
@@ -39,8 +40,8 @@ export async function stopProcesses(
   options: LifecycleOptions,
 ): Promise<void> {
   if (!(await node.supervisor.isRunning())) return;
-  for (const phase of groupByPhase(plans, 'stopPhase')) {
-    options.say(`stopping ${phase.map(({ name }) => name).join(', ')}`);
+  for (const phase of groupByPhase(programsWith(node, plans), 'stopPhase')) {
+    options.say(`stopping ${namesOf(phase)}`);
     await Promise.all(phase.map((plan) => node.supervisor.stop(plan.name)));
   }
 }
@@ -60,16 +61,17 @@ export async function restartProcesses(
 ): Promise<void> {
   await applyPrograms(node);
   const states = new Map((await node.supervisor.list()).map((process) => [process.name, process]));
-  const keeping = plans.filter((plan) => plan.outlivedByCharges && states.get(plan.name)?.state === 'RUNNING');
-  const plain = plans.filter((plan) => !keeping.includes(plan));
+  const programs = programsWith(node, plans);
+  const keeping = programs.filter((plan) => plan.outlivedByCharges && states.get(plan.name)?.state === 'RUNNING');
+  const plain = processesOf(programs.filter((plan) => !keeping.includes(plan)));
   await stopProcesses(node, plain, options);
   await startProcesses(node, plain, options);
   for (const plan of keeping) await succeed(node, plan, options);
 }
 
 /** Ends a process without what it looks after; its successor adopts that. */
-async function succeed(node: Node, plan: ProcessPlan, options: LifecycleOptions): Promise<void> {
-  options.say(`restarting ${plan.name}; what it looks after goes on`);
+async function succeed(node: Node, plan: ProgramPlan, options: LifecycleOptions): Promise<void> {
+  options.say(`restarting ${namesOf([plan])}; what it looks after goes on`);
   const pidOf = async () => (await node.supervisor.list()).find(({ name }) => name === plan.name)?.pid ?? 0;
   const before = await pidOf();
   const endMs = systemClock.nowMs() + RESTART_TIMEOUT_MS;
@@ -84,11 +86,34 @@ async function succeed(node: Node, plan: ProcessPlan, options: LifecycleOptions)
     await systemClock.sleep(100, options.signal);
   }
   await using probe = new ReadinessProbe(node);
-  await probe.untilReady([plan], { timeoutMs: READY_TIMEOUT_MS, signal: options.signal });
+  await probe.untilReady(plan.processes, { timeoutMs: READY_TIMEOUT_MS, signal: options.signal });
+}
+
+/** These processes and those that share a program with them. */
+export function withSharers(node: Node, plans: readonly ProcessPlan[]): ProcessPlan[] {
+  return processesOf(programsWith(node, plans));
+}
+
+function programsWith(node: Node, plans: readonly ProcessPlan[]): ProgramPlan[] {
+  const wanted = new Set(plans.map(({ name }) => name));
+  const all = listPrograms(listProcesses(node.file.roles));
+  return all.filter(({ processes }) => processes.some(({ name }) => wanted.has(name)));
+}
+
+function processesOf(programs: readonly ProgramPlan[]): ProcessPlan[] {
+  return programs.flatMap(({ processes }) => processes);
+}
+
+function namesOf(programs: readonly ProgramPlan[]): string {
+  return processesOf(programs)
+    .map(({ name }) => name)
+    .join(', ');
 }
 
 async function applyPrograms(node: Node): Promise<void> {
-  await node.supervisor.configure(await programsOf(node, listProcesses(node.file.roles)));
+  const programs = await programsOf(node, listProcesses(node.file.roles));
+  await compileAhead(node.paths, programs);
+  await node.supervisor.configure(programs);
   await node.supervisor.ensureRunning();
 }
 

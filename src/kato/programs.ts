@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { ProcessPlan } from '../core/role-plan.ts';
+import { listPrograms, type ProcessPlan, type ProgramPlan } from '../core/role-plan.ts';
 import { environment } from '../platform/config.ts';
 import { sourceRoot } from '../platform/paths.ts';
 import { postgresqlProgram } from '../platform/postgresql.ts';
@@ -8,13 +8,18 @@ import type { Program } from '../supervisor/supervisor.ts';
 import type { Node } from './node.ts';
 
 /** Small young generations: an idle process keeps little, and a busy one collects more often. */
-const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2'];
+const NODE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--max-semi-space-size=1',
+  '--optimize-for-size',
+  '--v8-pool-size=2',
+];
 const ENTRY = join(sourceRoot, 'src', 'main.ts');
 
 /** How the planned processes are run on this node. */
 export async function programsOf(node: Node, plans: readonly ProcessPlan[]): Promise<Program[]> {
   const canDrop = await canDropPrivileges(node);
-  return plans.map((plan) => ({
+  return listPrograms(plans).map((plan) => ({
     name: plan.name,
     command: commandOf(node, plan),
     environment: environmentOf(node, plan, canDrop),
@@ -34,22 +39,26 @@ export async function canDropPrivileges(node: Pick<Node, 'paths'>): Promise<bool
   return (await Promise.all(reachable)).every(Boolean);
 }
 
-function commandOf(node: Node, plan: ProcessPlan): string[] {
+function commandOf(node: Node, plan: ProgramPlan): string[] {
   if (plan.name === 'nats') return ['/usr/sbin/nats-server', '-c', join(node.paths.nats, 'nats.conf')];
   if (plan.name === 'postgresql') return postgresqlProgram(node.paths);
-  return [process.execPath, ...NODE_FLAGS, ENTRY, plan.name];
+  return [process.execPath, ...NODE_FLAGS, ENTRY, plan.processes.map(({ name }) => name).join('+')];
 }
 
-function environmentOf(node: Node, plan: ProcessPlan, canDrop: boolean): Record<string, string> {
+function environmentOf(node: Node, plan: ProgramPlan, canDrop: boolean): Record<string, string> {
   if (plan.name === 'nats' || plan.name === 'postgresql') return {};
   const { staging } = node.config;
   return {
     STACKATO_STATE: node.paths.state,
     STACKATO_LOG_LEVEL: environment.logLevel,
     NODE_ENV: 'production',
+    // Each further arena keeps freed memory of its own.
+    MALLOC_ARENA_MAX: '1',
     // One per account, so that nobody runs what another compiled.
     NODE_COMPILE_CACHE: join(node.paths.run, 'compiled', canDrop ? plan.account : 'root'),
     // The stager itself fetches buildpacks by URL.
-    ...(plan.name === 'stager' && staging.caFile !== '' ? { NODE_EXTRA_CA_CERTS: staging.caFile } : {}),
+    ...(plan.processes.some(({ name }) => name === 'stager') && staging.caFile !== ''
+      ? { NODE_EXTRA_CA_CERTS: staging.caFile }
+      : {}),
   };
 }

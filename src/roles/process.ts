@@ -1,9 +1,11 @@
-import { loadBoot } from '../platform/config.ts';
-import { part, runParts } from '../platform/lifecycle.ts';
+import { type Boot, loadBoot } from '../platform/config.ts';
+import { runParts } from '../platform/lifecycle.ts';
+import { silentLog } from '../platform/log.ts';
 import { connectBus, type Role } from './role.ts';
 
 /**
- * Runs one process of the platform until the signal fires: `controller`, or several roles in one, `controller+aok`.
+ * Runs one process of the platform until the signal fires: `controller`, or several in one, `controller+aok`, each with its
+ * own credentials and bus connection.
  *
  * @returns the exit code: 0 after an orderly stop, 1 when a part could not start
  */
@@ -12,28 +14,40 @@ export async function runProcess(
   roles: Readonly<Record<string, () => Promise<Role>>>,
   signal: AbortSignal,
 ): Promise<number> {
-  const loaders = name.split('+').map((one) => roles[one]);
+  const names = name.split('+');
+  const loaders = names.map((one) => roles[one]);
   if (!name || loaders.some((load) => load === undefined)) {
     process.stderr.write(`unknown process '${name}'; one of ${Object.keys(roles).join(', ')}\n`);
     return 2;
   }
-  const boot = await loadBoot(name, signal);
-  process.on('unhandledRejection', (error) => {
-    boot.log.error('crashed', { error });
-    process.exit(1);
-  });
-  process.on('uncaughtException', (error) => {
-    boot.log.error('crashed', { error });
-    process.exit(1);
-  });
-  try {
-    const bus = await connectBus(boot);
-    const parts = [part('bus', () => () => bus.close())];
-    for (const load of loaders) if (load) parts.push(...(await (await load())(boot, bus)));
-    await runParts(parts, signal, boot.log);
-    return 0;
-  } catch (error) {
-    boot.log.error('failed-to-run', { error });
-    return 1;
+  // One that fails ends the others, whose charges stay for the successor.
+  const failure = new AbortController();
+  const stop = AbortSignal.any([signal, failure.signal]);
+  const boots = await Promise.all(names.map((one) => loadBoot(one, stop)));
+  const log = boots[0]?.log ?? silentLog;
+  for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
+    process.on(event, (error) => {
+      log.error('crashed', { error });
+      process.exit(1);
+    });
   }
+  const ends = await Promise.allSettled(
+    boots.map(async (boot, index) => {
+      try {
+        await runRole(boot, loaders[index] as () => Promise<Role>);
+      } catch (error) {
+        boot.log.error('failed-to-run', { error });
+        failure.abort('SIGUSR2');
+        throw error;
+      }
+    }),
+  );
+  return ends.some(({ status }) => status === 'rejected') ? 1 : 0;
+}
+
+async function runRole(boot: Boot, load: () => Promise<Role>): Promise<void> {
+  const bus = await connectBus(boot);
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => bus.close());
+  await runParts(await (await load())(boot, bus), boot.stop, boot.log);
 }

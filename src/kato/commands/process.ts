@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { listProcesses, type ProcessPlan } from '../../core/role-plan.ts';
-import { restartProcesses, startProcesses, stopProcesses } from '../lifecycle.ts';
+import { restartProcesses, startProcesses, stopProcesses, withSharers } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
 import { ReadinessProbe } from '../readiness.ts';
 import { Refusal } from '../refusal.ts';
@@ -28,8 +28,12 @@ export function processCommand(program: Command, context: CommandContext): void 
       .action(async (names: string[], _options: unknown, command: Command) => {
         const terminal = terminalOf(command);
         const node = await openNode();
-        await act(node, plansNamed(node, names), { say: terminal.say, signal: context.signal });
-        terminal.result(`${names.join(', ')}: ${name === 'stop' ? 'STOPPED' : 'READY'}`, { processes: names });
+        const plans = withSharers(node, plansNamed(node, names));
+        const others = plans.filter((plan) => !names.includes(plan.name)).map((plan) => plan.name);
+        if (others.length > 0) terminal.say(`${others.join(', ')}: shares a process with these, so it goes along`);
+        await act(node, plans, { say: terminal.say, signal: context.signal });
+        const all = plans.map((plan) => plan.name);
+        terminal.result(`${all.join(', ')}: ${name === 'stop' ? 'STOPPED' : 'READY'}`, { processes: all });
       });
   }
 }
