@@ -108,9 +108,12 @@ describe('a micro cloud', () => {
     const asking = (async () => {
       while (!stop.signal.aborted) answers.push((await cloud.get(WELCOME)).status);
     })();
-    await ok(cloud.node.kato(['restart', 'dea', 'router']));
-    stop.abort();
-    await asking;
+    try {
+      await ok(cloud.node.kato(['restart', 'dea', 'router']));
+    } finally {
+      stop.abort();
+      await asking;
+    }
     assert.ok(answers.length > 5);
     assert.deepEqual([...new Set(answers)], [200]);
   });
