@@ -72,7 +72,9 @@ export async function assignDroplet(
       await insertProcess(tx, newProcess(controller, { appGuid: app.guid, type }));
     }
   }
-  for (const process of processes) if (!types.has(process.type)) await deleteProcess(tx, process.guid);
+  // One with a command of its own, given by a manifest, needs no droplet to say how it is started.
+  const obsolete = processes.filter((process) => !types.has(process.type) && process.command === null);
+  for (const process of obsolete) await deleteProcess(tx, process.guid);
   return updateApp(tx, app.guid, { droplet_guid: dropletGuid });
 }
 

@@ -108,6 +108,30 @@ test('a push, call by call, as the cf client makes it', async () => {
   assert.ok(world.lines.includes(`Staging complete for build ${build.body.guid}`));
 });
 
+test("a process with a command of its own stays although the droplet doesn't know its type", async () => {
+  await using world = await appWorld();
+  const manifest = `applications:
+- name: demo
+  no-route: true
+  processes:
+  - {type: clock, command: ./tick, instances: 1, memory: 32M}
+  - {type: gone, instances: 1}
+`;
+  const headers = { 'content-type': 'application/x-yaml' };
+  await world.call('POST', `/v3/spaces/${world.space}/actions/apply_manifest`, { body: manifest, headers });
+  const app = (await world.call('GET', '/v3/apps?names=demo')).body.resources[0].guid;
+  const done: Promise<unknown>[] = [];
+  world.stager('s1', (request) => void done.push(world.finish(request)));
+  const source = await world.upload(app, { 'package.json': '{}' });
+  const build = await world.call('POST', '/v3/builds', { body: { package: { guid: source } } });
+  await world.settle();
+  await Promise.all(done);
+  const droplet = (await world.call('GET', `/v3/builds/${build.body.guid}`)).body.droplet.guid;
+  await world.call('PATCH', `/v3/apps/${app}/relationships/current_droplet`, { body: { data: { guid: droplet } } });
+  const { body } = await world.call('GET', `/v3/apps/${app}/processes`);
+  assert.deepEqual(body.resources.map(({ type }: { type: string }) => type).sort(), ['clock', 'web', 'worker']);
+});
+
 test('scale, routes, stop and restart reach the DEAs', async () => {
   await using world = await appWorld();
   const { call } = world;
