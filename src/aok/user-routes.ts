@@ -78,7 +78,9 @@ export function userRoutes(server: FastifyInstance, aok: Aok): void {
 
 /** @throws OAuthError 409 when the name is taken, 422 for a bad password */
 export async function createUser(aok: Aok, body: Static<typeof NewUserBody>, groups: readonly string[]): Promise<User> {
-  const { userName, origin } = body;
+  const { userName } = body;
+  // Clients that were told of no origin send an empty one.
+  const origin = body.origin || builtInOrigin;
   if (origin === builtInOrigin && body.password === undefined) {
     throw new OAuthError(400, 'invalid_scim_resource', 'A password is needed');
   }

@@ -96,6 +96,14 @@ test('an administrator makes, finds and deletes users; others may not', async ()
   assert.equal((await login.call({ method: 'GET', url: '/Users' })).body.error, 'unauthorized');
 });
 
+test('a user made with an empty origin is one of ours, with a password', async () => {
+  await using login = await startLoginServer();
+  const payload = { ...ann, origin: '' };
+  const made = await login.call({ method: 'POST', url: '/Users', headers: await login.bearer(), payload });
+  assert.deepEqual([made.status, made.body.origin], [201, 'uaa']);
+  assert.equal((await login.logIn(ann.userName, ann.password)).status, 200);
+});
+
 test('searches that are not of the form are refused, injections find nothing', async () => {
   await using login = await startLoginServer();
   const headers = await login.bearer();
