@@ -17,6 +17,7 @@ import { routeRoutes } from './handlers/route.ts';
 import { routeSharingRoutes } from './handlers/route-sharing.ts';
 import { securityGroupRoutes } from './handlers/security-group.ts';
 import { securityGroupSpaceRoutes } from './handlers/security-group-space.ts';
+import { serviceRoutes } from './handlers/service.ts';
 import { spaceRoutes } from './handlers/space.ts';
 import { spaceFeatureRoutes } from './handlers/space-feature.ts';
 import { stackRoutes } from './handlers/stack.ts';
@@ -40,6 +41,7 @@ export const organizationSideRoutes: readonly Route[] = [
   ...auditEventRoutes,
   ...featureFlagRoutes,
   ...environmentVariableGroupRoutes,
+  ...serviceRoutes,
   ...stackRoutes,
   ...buildpackRoutes,
   ...organizationQuotaRoutes,

@@ -207,3 +207,20 @@ test('isolation segments are empty lists, not errors', async () => {
   assert.equal((await api.call('PATCH', path, { body: { data: { guid: 'x' } } })).status, 422);
   assert.equal((await api.call('GET', `/v3/organizations/${org}/usage_summary`)).body.usage_summary.routes, 0);
 });
+
+test('services are empty lists as clients ask for them, and cannot be created yet', async () => {
+  await using api = await start();
+  const fields = 'fields%5Bservice_plan.service_offering.service_broker%5D=guid%2Cname';
+  for (const path of [
+    '/v3/service_route_bindings?include=service_instance&route_guids=a%2Cb',
+    `/v3/service_instances?${fields}&order_by=name&per_page=5000&space_guids=s`,
+    '/v3/service_plans?available=true&fields%5Bservice_offering.service_broker%5D=name%2Cguid&include=service_offering',
+    '/v3/service_credential_bindings?service_instance_guids=x&include=app',
+  ]) {
+    const answer = await api.call('GET', path);
+    assert.deepEqual([answer.status, answer.body.resources], [200, []], path);
+  }
+  const refused = await api.call('POST', '/v3/service_instances', { body: { type: 'user-provided', name: 'u' } });
+  assert.equal(refused.status, 422);
+  assert.match(refused.body.errors[0].detail, /not supported yet/);
+});
