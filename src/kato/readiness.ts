@@ -3,7 +3,7 @@ import type { Bus } from '../bus/bus.ts';
 import { discoverComponents } from '../bus/discovery.ts';
 import { connectNats } from '../bus/nats.ts';
 import { type ProcessReport, type Readiness, reportProcesses } from '../core/process-status.ts';
-import type { ProcessPlan } from '../core/role-plan.ts';
+import { listProcesses, type ProcessPlan } from '../core/role-plan.ts';
 import { systemClock } from '../platform/clock.ts';
 import { silentLog } from '../platform/log.ts';
 import { isPostgresqlReady } from '../platform/postgresql.ts';
@@ -68,11 +68,17 @@ export class ReadinessProbe implements AsyncDisposable {
     }
     const expected = plans.filter(({ name }) => name !== 'nats' && name !== 'postgresql').length;
     const bus = expected > 0 ? await this.bus() : undefined;
-    const found = bus === undefined ? [] : await discoverComponents(bus, { timeoutMs });
+    // On a micro cloud nobody else answers, so the wait ends with the last of ours.
+    const enough = this.#node.file.isMicro ? { expected: this.#componentCount() } : {};
+    const found = bus === undefined ? [] : await discoverComponents(bus, { timeoutMs, ...enough });
     for (const { process, pid, unwell } of found) {
       if (process !== undefined) answers.push({ name: process, unwell, ...(pid === undefined ? {} : { pid }) });
     }
     return answers;
+  }
+
+  #componentCount(): number {
+    return listProcesses(this.#node.file.roles).filter(({ name }) => name !== 'nats' && name !== 'postgresql').length;
   }
 
   #isBusUp(): Promise<boolean> {
