@@ -63,14 +63,16 @@ export async function getAdmin(node: Node): Promise<Admin> {
   return admin;
 }
 
-/** The password is needed no longer. */
-export async function forgetAdminPassword(node: Node): Promise<Admin | undefined> {
-  const admin = (await readJsonIfExists(join(node.paths.setup, FILE))) as Admin | undefined;
-  if (admin === undefined || (await hasMark(node.paths, MARK))) return undefined;
+/** The administrator of this set-up, unless it was told of already. */
+export async function findNewAdmin(node: Node): Promise<Admin | undefined> {
+  return (await hasMark(node.paths, MARK)) ? undefined : getAdmin(node);
+}
+
+/** The password is needed no longer; also after an interruption between the two writes. */
+export async function forgetAdminPassword(node: Node): Promise<void> {
   await leaveMark(node.paths, MARK);
-  const { password: _, ...rest } = admin;
+  const { password: _, ...rest } = await getAdmin(node);
   await leaveMark(node.paths, FILE, `${JSON.stringify(rest, null, 2)}\n`);
-  return admin;
 }
 
 async function decideAdmin(node: Node, { options, terminal }: SetupContext): Promise<Admin> {

@@ -1,8 +1,9 @@
 import { readFile, statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { exec } from '../../platform/exec.ts';
 import { isMissing, readTextIfExists } from '../../platform/files.ts';
+import { writeOwnedFile } from '../../platform/owned-files.ts';
 import { pathsOf } from '../../platform/paths.ts';
 import { postgresqlPaths } from '../../platform/postgresql.ts';
 import { requireRoot } from '../node.ts';
@@ -28,6 +29,7 @@ export const checkMachine: Step = {
     }
     await checkDisk(options.state);
     checkSocketPath(options.state);
+    await claim(options.state);
     return 'already';
   },
 };
@@ -93,4 +95,15 @@ async function exists(path: string): Promise<boolean> {
     if (isMissing(error)) return false;
     throw error;
   }
+}
+
+/** One set-up at a time; the claim of one that is gone counts no longer. */
+async function claim(state: string): Promise<void> {
+  const file = join(pathsOf(state).setup, 'running.pid');
+  const pid = Number((await readTextIfExists(file)) ?? 0);
+  const command = pid > 0 && pid !== process.pid ? await readTextIfExists(`/proc/${pid}/cmdline`) : undefined;
+  if (command?.includes('\0setup\0')) {
+    throw new Refusal(`another set-up of this node is running (pid ${pid})`, 'wait for it, or stop it');
+  }
+  await writeOwnedFile(file, String(process.pid), { owner: { uid: 0, gid: 0 }, mode: 0o600 });
 }

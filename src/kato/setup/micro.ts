@@ -8,7 +8,7 @@ import { configureBus } from './bus.ts';
 import { makeCertificates } from './certificates.ts';
 import { buildConsole } from './console.ts';
 import { makeDatabase } from './database.ts';
-import { forgetAdminPassword, makeFirstAdmin, makeOrganization } from './first-admin.ts';
+import { findNewAdmin, forgetAdminPassword, makeFirstAdmin, makeOrganization } from './first-admin.ts';
 import { checkMachine } from './machine.ts';
 import { installPackages } from './packages.ts';
 import { checkPorts } from './ports.ts';
@@ -52,7 +52,7 @@ export async function setupMicro(
   };
   await runSteps(steps, context);
   const node = await context.node();
-  const admin = await forgetAdminPassword(node);
+  const admin = await findNewAdmin(node);
   for (const note of context.notes) terminal.say(`note: ${note}`);
   const hosts = systemHosts(node.config.cluster.domain);
   const scheme = schemeOf(node);
@@ -72,6 +72,7 @@ export async function setupMicro(
       ? []
       : [`administrator ${generated.email}, password ${generated.password} (shown only now)`];
   terminal.result([...lines, ...Object.values(addresses)].join('\n'), { ...addresses, ...(generated ?? {}) });
+  await forgetAdminPassword(node);
 }
 
 function checkDomain(domain: string | undefined): void {
