@@ -77,6 +77,7 @@ export async function openFence(options: FenceOptions): Promise<ContainerEngine>
       table: names.table,
       vethPrefix: names.vethPrefix,
       network: range,
+      addresses: shareOf(range, pool),
       denied: options.deniedDestinations.map(rangeOf),
       resolvers: resolver.servers,
     },

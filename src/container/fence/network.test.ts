@@ -111,6 +111,19 @@ describe('network of a container', { skip }, () => {
     assert.match(await reaches('client', FAR, 80), REFUSED);
   });
 
+  test('what is meant for a container that is gone stays on the node', async () => {
+    const gone = '10.251.3.250';
+    await exec(['ip', 'route', 'add', gone, 'via', FAR, 'dev', FAR_DEVICE]);
+    await exec(['ip', '-n', FAR_NAMESPACE, 'addr', 'add', `${gone}/32`, 'dev', 'eth0']);
+    await assert.rejects(fetch(`http://${gone}/`, { signal: AbortSignal.timeout(3000) }));
+    await exec(['nft', 'add', 'element', 'inet', fence.names.table, 'ports', `{ 39999 : ${gone} . 80 }`]);
+    try {
+      await assert.rejects(fetch(`http://${nodeAddress()}:39999/`, { signal: AbortSignal.timeout(3000) }));
+    } finally {
+      await exec(['nft', 'delete', 'element', 'inet', fence.names.table, 'ports', '{ 39999 }']);
+    }
+  });
+
   test('a rule for one single address opens even one of the node', async () => {
     const { engine } = fence;
     await server('bound');
@@ -140,7 +153,7 @@ describe('network of a container', { skip }, () => {
 
   test('its own addresses can not be changed from inside, not even by root', async () => {
     await server('forger');
-    const root = shellProcess('ip addr 2>&1; busybox ip addr add 10.249.0.99/32 dev eth0 2>&1; echo $?', {
+    const root = shellProcess('ip addr 2>&1; busybox ip addr add 10.251.0.99/32 dev eth0 2>&1; echo $?', {
       uid: 0,
       gid: 0,
     });

@@ -10,6 +10,7 @@ const input = {
   table: 'fence_dea_x',
   vethPrefix: 'fxx',
   network: { first: addressNumber('10.250.0.0'), last: addressNumber('10.250.255.255') },
+  addresses: { first: addressNumber('10.250.0.0'), last: addressNumber('10.250.191.255') },
   denied: [{ first: addressNumber('169.254.0.0'), last: addressNumber('169.254.255.255') }],
   resolvers: ['10.1.1.53'],
 };

@@ -13,6 +13,8 @@ export type TableInput = {
   readonly table: string;
   readonly vethPrefix: string;
   readonly network: AddressRange;
+  /** This pool's part of it. */
+  readonly addresses: AddressRange;
   readonly denied: readonly AddressRange[];
   /** Always reachable, for names. */
   readonly resolvers: readonly string[];
@@ -23,12 +25,17 @@ export type TableInput = {
  *
  * A rule that names single addresses comes before the denials, so that an administrator can open one address of the
  * node or of the platform's network on purpose; a rule with a wider destination never opens those.
+ *
+ * A container that has died has no device any more, and its address would be looked for beyond the node, where
+ * something may well answer: requests would leak, and a health check succeed. Hence `own` and `stray`; a packet that
+ * was given a container's address by a port mapping still bears its first device in `own`, so that `stray` has it.
  */
 export function tableText(input: TableInput, members: readonly NetworkMember[]): string {
   const veths = `"${input.vethPrefix}*"`;
   const denied = mergeRanges([input.network, ...input.denied])
     .map(formatRange)
     .join(', ');
+  const own = formatRange(input.addresses);
   const resolvers = input.resolvers.join(', ');
   const names = resolvers && [
     `ip daddr { ${resolvers} } udp dport 53 accept`,
@@ -64,6 +71,14 @@ table inet ${input.table} {
   chain input {
     type filter hook input priority filter; policy accept;
     iifname ${veths} jump node
+  }
+  chain own {
+    type filter hook output priority filter; policy accept;
+    ip daddr ${own} oifname != { ${`"lo"`}, ${veths} } goto refuse
+  }
+  chain stray {
+    type filter hook postrouting priority filter; policy accept;
+    ip daddr ${own} oifname != ${veths} drop
   }
   chain genuine {
     meta nfproto ipv6 drop

@@ -100,10 +100,10 @@ describe('recovery of the engine', { skip }, () => {
     await exec(['ip', 'link', 'add', names.veth(900), 'type', 'veth']);
     await mkdir(`/sys/fs/cgroup/pids${names.cgroup('gone')}`, { recursive: true });
     const rules = `add chain inet ${names.table} exact901\nadd chain inet ${names.table} broad901\n
-      add element inet ${names.table} members { "${names.veth(901)}" . 10.249.3.134 }
-      add element inet ${names.table} exact { 10.249.3.134 : jump exact901 }
-      add element inet ${names.table} broad { 10.249.3.134 : jump broad901 }
-      add element inet ${names.table} ports { 39800 : 10.249.3.134 . 8080 }`;
+      add element inet ${names.table} members { "${names.veth(901)}" . 10.251.3.134 }
+      add element inet ${names.table} exact { 10.251.3.134 : jump exact901 }
+      add element inet ${names.table} broad { 10.251.3.134 : jump broad901 }
+      add element inet ${names.table} ports { 39800 : 10.251.3.134 . 8080 }`;
     await exec(['nft', '-f', '-'], { input: rules });
     const removed = await engine.sweep();
     assert.deepEqual(await tracesOf(fence), before);
@@ -125,7 +125,7 @@ describe('recovery of the engine', { skip }, () => {
 
   test('engines of two pools open one store at the same time, and keep apart', async () => {
     await using fence = await openTestFence({ otherPools: ['other'] });
-    const other = await openFence({ ...fence.options, pool: 'other', network: '10.249.4.0/22' });
+    const other = await openFence({ ...fence.options, pool: 'other', network: '10.251.4.0/22' });
     try {
       await Promise.all([fence.engine.create(smallSpec('same')), other.create(smallSpec('same'))]);
       assert.equal((await other.list()).length, 1);

@@ -12,7 +12,7 @@ import { namesIn } from '../store.ts';
 import { makeTinyRoot } from './tiny-root.ts';
 
 export const TEST_POOL = 'test';
-export const TEST_NETWORK = '10.249.0.0/22';
+export const TEST_NETWORK = '10.251.0.0/22';
 
 /** An engine of its own on this machine, with the stack `tiny`; everything of it goes when it is disposed. */
 export type TestFence = {
