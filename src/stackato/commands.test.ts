@@ -272,7 +272,9 @@ test('an unknown command or option exits with 2 and suggests another', async () 
   const unknown = await user.call('pusk');
   assert.equal(unknown.code, 2);
   assert.match(unknown.err, /Did you mean push\?/);
-  assert.equal((await user.call('apps', '--nope')).code, 2);
+  const option = await user.call('apps', '--nope', '--json');
+  assert.equal(option.code, 2);
+  assert.match(JSON.stringify(option.json), /unknown option '--nope'/);
   const help = await user.call('scale', '--help');
   assert.equal(help.code, 0);
   assert.match(help.out, /^Examples:\n {2}stackato scale demo -i 3/);

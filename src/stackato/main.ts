@@ -81,7 +81,7 @@ export async function runStackato(
     await buildProgram(run, surroundings).parseAsync([...args], { from: 'user' });
     return 0;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) return misused(error, terminal);
     return report(error, terminal, signal);
   } finally {
     ended.abort();
@@ -118,6 +118,14 @@ function buildProgram(run: Run, { stdout, stderr }: Surroundings): Command {
     addGlobals(command, command.name() === 'push' ? { manifest: 'f', path: 'p' } : {});
   }
   return program;
+}
+
+/** Commander has told people already. */
+function misused({ exitCode, message }: CommanderError, terminal: Terminal): number {
+  if (exitCode === 0) return 0;
+  const [what = message, ...details] = message.replace(/^error: /, '').split('\n');
+  terminal.answer({ error: { message: what, details: details.filter(Boolean) } }, () => undefined);
+  return 2;
 }
 
 function report(error: unknown, terminal: Terminal, signal: AbortSignal): number {
