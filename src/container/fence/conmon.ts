@@ -16,8 +16,11 @@ const RELEASE_TIMEOUT_MS = 10_000;
  *
  * @returns the host's pid of the container's init
  */
-export async function startConmon(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
-  const child = start(argv, { env: { ...env, _OCI_SYNCPIPE: String(SYNC_FD) }, detached: true }, [
+export async function startConmon(
+  argv: readonly string[],
+  { env, cwd }: { env: Readonly<Record<string, string>>; cwd: string },
+): Promise<number> {
+  const child = start(argv, { env: { ...env, _OCI_SYNCPIPE: String(SYNC_FD) }, cwd, detached: true }, [
     'ignore',
     'ignore',
     'pipe',

@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { readTextIfExists } from '../../platform/files.ts';
 import type { Random } from '../../platform/random.ts';
@@ -121,7 +122,9 @@ export class FenceEngine implements ContainerEngine {
           writeFile(layout.config(handle), JSON.stringify(this.#configOf(entry.record, process))),
           containers.update(entry, { phase: 'starting' }),
         ]);
-        const pid = await startConmon(commands.conmon(handle, logBytes), { PATH });
+        // It leaves a file named `oom` in its working folder when memory runs out.
+        const cwd = dirname(layout.config(handle));
+        const pid = await startConmon(commands.conmon(handle, logBytes), { env: { PATH }, cwd });
         const [startTicks, conmonPid] = await Promise.all([
           startTicksOf(pid),
           readTextIfExists(layout.conmonPidFile(handle)),
