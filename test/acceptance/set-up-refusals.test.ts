@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { LabNode } from '../lab/node.ts';
+
+describe('set-up refuses', () => {
+  let node: LabNode;
+  before(() => {
+    node = LabNode.create();
+  });
+  after(() => node.remove());
+
+  const refusal = async (args: readonly string[], input = '') => {
+    const { code, stdout, stderr } = await node.kato(['node', 'setup', 'micro', '--yes', ...args], { input });
+    assert.equal(code, 1, stderr);
+    assert.equal(stdout, '');
+    return stderr;
+  };
+
+  test('a port that is taken, naming the program that has it and what to do', { timeout: 60_000 }, async () => {
+    const code = "require('net').createServer().listen(80, () => console.log('listening'))";
+    const holder = spawn('nsenter', [`--net=/run/netns/${node.name}`, '--', process.execPath, '-e', code]);
+    try {
+      await once(holder.stdout, 'data');
+      const said = await refusal([]);
+      assert.match(said, /port 80 is taken by \S+ \(pid \d+\)/);
+      assert.match(said, /→ stop what has them/);
+      assert.equal(existsSync(`${node.state}/node.json`), false, 'nothing was set up');
+    } finally {
+      holder.kill('SIGKILL');
+      await once(holder, 'exit');
+    }
+  });
+
+  test('a domain or an address that is none, and an empty password', async () => {
+    assert.match(await refusal(['--domain', 'not a domain']), /'not a domain' is no domain/);
+    assert.match(await refusal(['--domain', 'localhost']), /is no domain/);
+    assert.match(await refusal(['--email', 'nobody']), /'nobody' is no e-mail address/);
+    assert.match(await refusal(['--password-stdin']), /standard input is empty/);
+  });
+
+  test('roles that this version has not got', async () => {
+    assert.match(await refusal(['mysql']), /mysql: not available in this version/);
+    assert.match(await refusal(['dae']), /there is no role 'dae'/);
+  });
+
+  test('anybody but root', async () => {
+    const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', '--'];
+    const { code, stderr } = await node.run([...nobody, 'bin/kato', 'node', 'setup', 'micro', '--yes']);
+    assert.equal(code, 1);
+    assert.match(stderr, /needs root[\s\S]*sudo/);
+  });
+
+  test('wrong use, with another exit code', async () => {
+    const { code, stderr } = await node.kato(['node', 'setup', 'micro', '--nonsense']);
+    assert.equal(code, 2);
+    assert.match(stderr, /unknown option/);
+  });
+});
