@@ -88,7 +88,7 @@ describe('limits of a container', { skip }, () => {
     const { text } = await run('looker', 'ps -o pid,args; hostname; cat /etc/hosts');
     assert.doesNotMatch(text, /sleep 1000|conmon|node/);
     assert.match(text, /^looker$/m);
-    assert.match(text, /10\.249\.\d+\.\d+ looker/);
+    assert.match(text, /10\.\d+\.\d+\.\d+ looker/);
   });
 
   test('100,000 lines arrive whole and in order', async () => {
