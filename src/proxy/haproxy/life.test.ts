@@ -63,6 +63,28 @@ describe('HAProxy, life', () => {
     }
   });
 
+  test('spreads requests over all of many instances that came while it ran', async () => {
+    await using rig = await openHaproxyRig();
+    await rig.proxy.start([]);
+    const backends = await Promise.all(Array.from({ length: 12 }, (_, i) => rig.backend(`one-${i}`)));
+    await rig.proxy.apply([
+      { do: 'add-route', uri: 'many.test', app: GUID },
+      ...backends.map((at, i) => ({
+        do: 'add-endpoint' as const,
+        uri: 'many.test',
+        endpoint: endpointAt(`${i.toString(16).padStart(32, '0')}`, at),
+      })),
+    ]);
+    const seen = new Map<string, number>();
+    for (let i = 0; i < 240; i++) {
+      const { body } = await rig.request({ host: 'many.test' });
+      const { name } = JSON.parse(body) as { name: string };
+      seen.set(name, (seen.get(name) ?? 0) + 1);
+    }
+    assert.equal(seen.size, 12);
+    assert.ok(Math.max(...seen.values()) < 60, JSON.stringify([...seen]));
+  });
+
   test('grows past its blank backends without a failed request', async () => {
     await using rig = await openHaproxyRig({ backends: 20 });
     const at = await rig.backend('one');

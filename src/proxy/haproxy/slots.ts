@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { addressOf } from '../../core/route-table.ts';
 import type { Endpoint, Pool, ProxyChange } from '../proxy.ts';
 import { type filesOf, SERVER_OPTIONS } from './config-file.ts';
@@ -284,10 +285,23 @@ function touch(batch: Batch, slot: Slot, id: string): Touch {
 }
 
 function bringUp(name: string, endpoint: Endpoint, before: Touch['before']): string[] {
-  if (!before) return [`add server ${name} ${serverOf(endpoint)}`, `enable server ${name}`];
+  if (!before) return [`add server ${name} ${serverOf(endpoint)} id ${numberOf(endpoint.id)}`, `enable server ${name}`];
   const moved =
     before.address === addressOf(endpoint) ? [] : [`set server ${name} addr ${endpoint.host} port ${endpoint.port}`];
   return [...moved, ...(before.state === 'leaving' ? [`set server ${name} state ready`] : [])];
+}
+
+const FIRST_NUMBER = 4096;
+const LAST_NUMBER = 2 ** 20 - 1;
+
+/**
+ * Number of a server that is added at run time. Left to itself, HAProxy 2.6 puts all such servers at the same places of
+ * its ring and so uses one or two of them. The configuration numbers its servers from 1; two endpoints of a route with one
+ * number are refused by HAProxy, and a new configuration follows.
+ */
+function numberOf(id: string): number {
+  const hash = createHash('sha256').update(id).digest().readUInt32BE(0);
+  return FIRST_NUMBER + (hash % (LAST_NUMBER - FIRST_NUMBER));
 }
 
 function serverOf(endpoint: Endpoint): string {
