@@ -22,8 +22,8 @@ export class ArchiveError extends Error {
 }
 
 const TYPE_MASK = 0o170000;
+const FILE = 0o100000;
 const KINDS: ReadonlyMap<number, ArchiveEntry['kind']> = new Map([
-  [0o100000, 'file'],
   [0o040000, 'directory'],
   [0o120000, 'link'],
 ]);
@@ -74,12 +74,18 @@ async function describe(zip: ZipFile, entry: Entry): Promise<ArchiveEntry> {
   if (!entry.canDecodeFileData()) fail(`'${path}' is compressed in an unknown way`);
   const mode = entry.externalFileAttributes >>> 16;
   const type = mode & TYPE_MASK;
-  const kind = type === 0 ? (path.endsWith('/') ? 'directory' : 'file') : KINDS.get(type);
+  const kind = kindOf(path, type);
   if (!kind) fail(`'${path}' is a device or another special file`);
   const read = () => readable(() => zip.openReadStreamPromise(entry));
   if (kind === 'link') await checkLink(path, entry.uncompressedSize, read);
   const fallback = kind === 'directory' ? 0o755 : 0o644;
   return { path, kind, mode: mode & 0o777 || fallback, bytes: entry.uncompressedSize, read };
+}
+
+/** Go's zip writer, and so the cf client, calls folders regular files: their slash tells. */
+function kindOf(path: string, type: number): ArchiveEntry['kind'] | undefined {
+  if (type !== 0 && type !== FILE) return KINDS.get(type);
+  return path.endsWith('/') ? 'directory' : 'file';
 }
 
 async function checkLink(path: string, bytes: number, read: () => Promise<Readable>): Promise<void> {
