@@ -64,9 +64,11 @@ export class BenchApp implements Disposable {
   /** The process of one instance, on this machine. */
   async pidOf(index: number): Promise<number> {
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-      const [command, environment] = [await procText(pid, 'comm'), await procText(pid, 'environ')];
-      const isOurs = environment.includes(`"${this.name}"`) && environment.includes(`CF_INSTANCE_INDEX=${index}\0`);
-      if (isOurs && command.trim() === 'perl') return Number(pid);
+      if ((await procText(pid, 'comm')).trim() !== 'perl') continue;
+      const environment = await procText(pid, 'environ');
+      if (environment.includes(`"${this.name}"`) && environment.includes(`CF_INSTANCE_INDEX=${index}\0`)) {
+        return Number(pid);
+      }
     }
     throw new Error(`no process of instance ${index}`);
   }
