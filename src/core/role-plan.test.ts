@@ -43,7 +43,7 @@ test('a micro cloud runs every process, database and bus first', () => {
   );
 });
 
-test('the control plane shares two programs; what serves apps is alone, and no program mixes accounts', () => {
+test('what is not on the way of requests shares programs; what serves apps is alone, and no program mixes accounts', () => {
   const programs = listPrograms(listProcesses(microRoles));
   const named = Object.fromEntries(programs.map(({ name, processes }) => [name, processes.map((plan) => plan.name)]));
   assert.deepEqual(named, {
@@ -53,12 +53,11 @@ test('the control plane shares two programs; what serves apps is alone, and no p
     controller: ['controller', 'aok', 'logyard'],
     router: ['router'],
     dea: ['dea'],
-    stager: ['stager'],
-    base: ['base'],
+    base: ['stager', 'base'],
   });
   for (const { account, processes } of programs) assert.ok(processes.every((plan) => plan.account === account));
   const stops = groupByPhase(programs, 'stopPhase').map((group) => group.map(({ name }) => name));
-  assert.deepEqual(stops, [['primary'], ['router', 'dea', 'stager'], ['controller', 'base'], ['nats', 'postgresql']]);
+  assert.deepEqual(stops, [['primary'], ['router', 'dea', 'base'], ['controller'], ['nats', 'postgresql']]);
 });
 
 test('a group stands for its roles', () => {

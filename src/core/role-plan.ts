@@ -44,7 +44,8 @@ const process = (
 
 /**
  * Every process that this version runs, in start order. An idle Node costs some 40 MB, so the
- * control plane's share: a crash of one restarts the others with it. What serves apps, or runs as root, stays alone.
+ * control plane's share: a crash of one restarts the others with it. What serves apps stays alone,
+ * and what runs as root shares with nothing that does not.
  */
 export const processPlans: readonly ProcessPlan[] = [
   process('nats', 'primary', { startPhase: 1, stopPhase: 3 }),
@@ -55,7 +56,7 @@ export const processPlans: readonly ProcessPlan[] = [
   process('logyard', 'controller', { program: 'controller' }),
   process('router', 'router', { account: 'root', stopWaitS: 30, stopPhase: 1, outlivedByCharges: true }),
   process('dea', 'dea', { account: 'root', stopWaitS: 60, stopPhase: 1, outlivedByCharges: true }),
-  process('stager', 'stager', { account: 'root', stopWaitS: 30, stopPhase: 1 }),
+  process('stager', 'stager', { account: 'root', program: 'base', stopWaitS: 30, stopPhase: 1 }),
   // It would ask for new instances while the DEA stops the old ones.
   process('health_manager', 'primary', { program: 'primary', stopPhase: 0 }),
   process('base', 'base', { account: 'root' }),
