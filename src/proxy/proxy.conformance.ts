@@ -159,5 +159,19 @@ export function proxyConformance(name: string, open: () => Promise<ProxyRig>): v
       const refused = heard.find(({ host }) => host === 'nobody.test');
       assert.deepEqual([refused?.status, refused?.routerError, refused?.app], [404, 'unknown_route', '']);
     });
+
+    test('tells of requests to a route of two apps by the app that answered', async () => {
+      await using rig = await open();
+      const endpoints = await Promise.all(
+        ['app-1', 'app-2'].map(async (app) => endpointAt(`of-${app}`, await rig.backend(app), app)),
+      );
+      await rig.proxy.start([poolOf('a.test', ...endpoints)]);
+      const heard = new Set<string>();
+      const both = Promise.withResolvers<void>();
+      rig.proxy.onAccess(({ instance, app }) => heard.add(`${instance} ${app}`).size === 2 && both.resolve());
+      for (let i = 0; i < 40; i++) await rig.request({ host: 'a.test' });
+      await both.promise;
+      assert.deepEqual([...heard].sort(), ['of-app-1 app-1', 'of-app-2 app-2']);
+    });
   });
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import type { AccessRecord, DataPlane, Pool, ProxyChange } from '../proxy.ts';
+import type { AccessRecord, DataPlane, Endpoint, Pool, ProxyChange } from '../proxy.ts';
 import { AccessSink } from './access-sink.ts';
 import { filesOf, type HaproxyOptions } from './config-file.ts';
 import { Janitor } from './janitor.ts';
@@ -25,7 +25,7 @@ export class Haproxy implements DataPlane {
   readonly #janitor: Janitor;
   readonly #listeners = new Set<(record: AccessRecord) => void>();
   readonly #timers: Disposable[] = [];
-  #indexes = new Map<string, string>();
+  readonly #known = new Map<string, { readonly app: string; readonly index: string }>();
   #sinkPort = 0;
   #tail: Promise<unknown> = Promise.resolve();
   #isRunning = false;
@@ -50,6 +50,7 @@ export class Haproxy implements DataPlane {
       this.#slots.adopt(await readSlots(this.#process.admin, filesOf(this.#options.directory)));
       this.#sinkPort = await this.#listen(former);
       const pools = this.#slots.pools();
+      this.#learn(pools.flatMap(({ endpoints }) => endpoints));
       this.#log.info('adopted-haproxy', { pid: this.#process.pid, routes: pools.length });
       if (!found.isCurrent || this.#sinkPort !== former) await this.#reload('the configuration changed');
       this.#begin();
@@ -61,7 +62,7 @@ export class Haproxy implements DataPlane {
     return this.#serially(async () => {
       this.#sinkPort = await this.#listen(0);
       this.#slots.reset(table, this.#sizeFor(table.length));
-      this.#index(table.flatMap(({ endpoints }) => endpoints));
+      this.#learn(table.flatMap(({ endpoints }) => endpoints));
       try {
         await this.#process.launch(this.#slots, this.#sinkPort);
       } catch (error) {
@@ -75,7 +76,7 @@ export class Haproxy implements DataPlane {
 
   apply(changes: readonly ProxyChange[]): Promise<void> {
     return this.#serially(async () => {
-      this.#index(changes.flatMap((change) => (change.do === 'add-endpoint' ? [change.endpoint] : [])));
+      this.#learn(changes.flatMap((change) => (change.do === 'add-endpoint' ? [change.endpoint] : [])));
       const plan = this.#slots.apply(changes);
       if ('reload' in plan) return this.#reload(plan.reload);
       try {
@@ -190,17 +191,19 @@ export class Haproxy implements DataPlane {
     return Math.max(FIRST_SIZE, Math.ceil((routes * 1.5) / FIRST_SIZE) * FIRST_SIZE);
   }
 
-  #index(endpoints: readonly { id: string; index: string }[]): void {
-    for (const { id, index } of endpoints) this.#indexes.set(id, index);
-    // Log lines come after an endpoint has left; what is forgotten is only the index in a late line.
-    while (this.#indexes.size > 200_000) {
-      const [oldest] = this.#indexes.keys();
-      if (oldest !== undefined) this.#indexes.delete(oldest);
+  #learn(endpoints: readonly Endpoint[]): void {
+    for (const { id, app, index } of endpoints) this.#known.set(id, { app, index });
+    // Log lines come after an endpoint has left; what is forgotten are only app and index in a late line.
+    while (this.#known.size > 200_000) {
+      const [oldest] = this.#known.keys();
+      if (oldest !== undefined) this.#known.delete(oldest);
     }
   }
 
   #tell(record: AccessRecord): void {
-    const full = { ...record, instanceIndex: this.#indexes.get(record.instance) ?? '' };
+    // HAProxy knows the app of a route; several apps may share one, and each has its own instances.
+    const known = this.#known.get(record.instance);
+    const full = { ...record, app: known?.app || record.app, instanceIndex: known?.index ?? '' };
     for (const listener of this.#listeners) listener(full);
   }
 
