@@ -19,7 +19,7 @@ import { goProxy, nginxBackend, nginxProxy, nodeProxy, type Peer } from './route
 import type { BenchRow } from './row.ts';
 
 const ROUTES = 10_000;
-const ROUNDS = 3;
+const ROUNDS = 5;
 const SECONDS = 3;
 const CONNECTIONS = 64;
 const REGISTRATIONS = 300;
@@ -45,8 +45,11 @@ async function throughput(ours: Peer, nginx: Peer, other: Peer): Promise<BenchRo
   for (let round = 0; round < ROUNDS; round++) {
     for (const [peer, loads] of results) loads.push(await load(peer));
   }
-  const best = (peer: Peer) => (results.get(peer) ?? []).reduce((a, b) => (b.perS > a.perS ? b : a));
-  const [us, bare, slow] = [best(ours), best(nginx), best(other)];
+  const median = (peer: Peer): Load => {
+    const loads = results.get(peer) ?? [];
+    return { perS: summary(loads.map(({ perS }) => perS)).p50, cpuUs: summary(loads.map(({ cpuUs }) => cpuUs)).p50 };
+  };
+  const [us, bare, slow] = [median(ours), median(nginx), median(other)];
   const kilo = (n: number) => `${(n / 1000).toFixed(1)}k/s`;
   const row = (
     what: string,
@@ -147,7 +150,7 @@ async function startRouter(folder: string, bus: Bus, origin: number): Promise<Pe
     httpsPort: 1,
     certificates: [],
     minTlsVersion: 'TLSv1.2',
-    threads: Number(environment.stackato('BENCH_THREADS') ?? 2),
+    threads: Number(environment.stackato('BENCH_THREADS') ?? 1),
     maxConnections: 4000,
     backends: 0,
     requestTimeoutS: 60,
