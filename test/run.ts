@@ -23,7 +23,7 @@ if (unknown.length > 0) {
 }
 
 /** What the tests use besides what the platform runs on. */
-const testPackages = ['busybox-static', 'chromium', 'curl'];
+const testPackages = ['busybox-static', 'chromium', 'curl', 'unzip'];
 if (process.getuid?.() === 0) {
   const isNew = await ensurePackages([...debianPackages, ...testPackages], new AbortController().signal);
   if (isNew) process.stdout.write('installed the Debian packages that were missing\n');
