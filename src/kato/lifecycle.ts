@@ -1,3 +1,4 @@
+import { withdrawFence } from '../container/fence/fence.ts';
 import { groupByPhase, listProcesses, listPrograms, type ProcessPlan, type ProgramPlan } from '../core/role-plan.ts';
 import { systemClock } from '../platform/clock.ts';
 import { compileAhead } from './compiled-code.ts';
@@ -46,11 +47,12 @@ export async function stopProcesses(
   }
 }
 
-/** Stops everything on this node, the supervisor last. */
+/** Stops everything on this node, the supervisor last, and takes back what containers needed of the kernel. */
 export async function stopNode(node: Node, options: LifecycleOptions): Promise<void> {
   if (!(await node.supervisor.isRunning())) return;
   await stopProcesses(node, listProcesses(node.file.roles), options);
   await node.supervisor.shutdown();
+  await withdrawFence(node.paths.fence, ['dea', 'stager']);
 }
 
 /** Restarts processes; apps go on running and being routed meanwhile. */
