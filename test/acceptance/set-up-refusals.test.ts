@@ -46,8 +46,10 @@ describe('set-up refuses', () => {
     assert.match(await refusal(['dae']), /there is no role 'dae'/);
   });
 
-  test('anybody but root', async () => {
+  test('anybody but root', async (context) => {
     const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', '--'];
+    const look = await node.run([...nobody, 'cat', 'package.json']);
+    if (look.code !== 0) return context.skip('this checkout can not be read by other accounts');
     const { code, stderr } = await node.run([...nobody, 'bin/kato', 'node', 'setup', 'micro', '--yes']);
     assert.equal(code, 1);
     assert.match(stderr, /needs root[\s\S]*sudo/);

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,7 +35,7 @@ export class LabNode {
   /** Makes a node with a free number. Needs root. */
   static create(): LabNode {
     if (process.getuid?.() !== 0) throw new Error('a lab node needs root');
-    const taken = new Set(readdirSync('/sys/class/net'));
+    const taken = new Set(readFileSync('/proc/self/net/dev', 'utf8').match(/\S+(?=:)/g));
     for (let number = 1; number < 250; number++) {
       if (taken.has(`lab${number}`)) continue;
       const node = new LabNode(`lab-${process.pid}-${number}`, number);

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exec } from '../../platform/exec.ts';
 import type { Cgroups } from './cgroups.ts';
@@ -61,11 +62,17 @@ async function sweepRoots({ layout, store, stacks }: SweepTools, isOrphan: (hand
 }
 
 async function sweepNetwork({ names, network, containers }: SweepTools): Promise<string[]> {
-  const devices = (await namesIn('/sys/class/net')).filter((name) => name.startsWith(names.vethPrefix));
+  const devices = (await listDevices()).filter((name) => name.startsWith(names.vethPrefix));
   const slots = devices.map((name) => Number(name.slice(names.vethPrefix.length)));
   const orphans = slots.filter((slot) => !network.isUsed(slot));
   await network.removeVeths(orphans);
   const members = (await containers.all()).map(({ record }) => record);
   const rules = await network.removeOrphanRules(members);
   return [...orphans.map((slot) => `network device ${names.veth(slot)}`), ...rules];
+}
+
+/** Network devices of this process's own network namespace; /sys shows those of the one it was mounted in. */
+export async function listDevices(): Promise<string[]> {
+  const lines = (await readFile('/proc/self/net/dev', 'utf8')).split('\n').slice(2);
+  return lines.map((line) => line.split(':')[0]?.trim() ?? '').filter((name) => name !== '');
 }

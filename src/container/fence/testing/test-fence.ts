@@ -9,6 +9,7 @@ import type { ContainerEngine } from '../../container.ts';
 import { type FenceOptions, openFence, withdrawFence } from '../fence.ts';
 import { layoutOf, namesOf } from '../naming.ts';
 import { namesIn } from '../store.ts';
+import { listDevices } from '../sweep.ts';
 import { makeTinyRoot } from './tiny-root.ts';
 
 export const TEST_POOL = 'test';
@@ -73,7 +74,7 @@ export async function openTestFence(
 /** Everything of an engine that exists outside its folder's plain files: what a leak would be seen in. */
 export async function tracesOf({ names, layout }: Pick<TestFence, 'names' | 'layout'>): Promise<string[]> {
   const traces: string[] = [];
-  const devices = (await namesIn('/sys/class/net')).filter((name) => name.startsWith(names.vethPrefix));
+  const devices = (await listDevices()).filter((name) => name.startsWith(names.vethPrefix));
   traces.push(...devices.map((name) => `device ${name}`));
   for (const tree of await namesIn('/sys/fs/cgroup')) {
     const groups = await foldersIn(`/sys/fs/cgroup/${tree}${names.cgroupParent}`);
