@@ -1,3 +1,4 @@
+import { debianPackages, ensurePackages } from '../src/kato/setup/packages.ts';
 import type { BenchRow } from './row.ts';
 
 /**
@@ -17,6 +18,9 @@ if (unknown.length > 0) {
   process.stderr.write(`no bench group called ${unknown.join(', ')}; one of ${Object.keys(groups).join(', ')}\n`);
   process.exit(2);
 }
+
+// The peers that figures are compared with, and the load.
+await ensurePackages([...debianPackages, 'busybox-static', 'curl', 'nginx-light', 'wrk'], new AbortController().signal);
 
 const rows: BenchRow[] = [];
 for (const [name, load] of Object.entries(groups)) {
