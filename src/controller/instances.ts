@@ -2,6 +2,7 @@ import type { Bus } from '../bus/bus.ts';
 import type { ClusterConfig } from '../contract/config.ts';
 import type { PayloadOf } from '../contract/subject.ts';
 import { subjects } from '../contract/subjects.ts';
+import { describeCrash } from '../core/crash-cause.ts';
 import type { Clock } from '../platform/clock.ts';
 
 export type InstanceState = 'RUNNING' | 'STARTING' | 'CRASHED' | 'DOWN' | 'STOPPING';
@@ -187,10 +188,9 @@ export class InstanceDirectory implements Disposable {
   }
 }
 
-/** `app instance exited (status 1)`. */
+/** `app instance exited (exit status 1)`. */
 export function formatExit(exit: Pick<Exited, 'exit_description' | 'exit_status'>): string {
-  const what = exit.exit_description ?? 'the instance ended';
-  return exit.exit_status === undefined || exit.exit_status < 0 ? what : `${what} (exit status ${exit.exit_status})`;
+  return describeCrash({ status: exit.exit_status, description: exit.exit_description ?? '' }, 'the instance ended');
 }
 
 const keyOf = (process: string, version: string, index: number) => `${process} ${version} ${index}`;

@@ -1,5 +1,11 @@
 import Type from 'typebox';
-import { formatMb } from '../../contract/units.ts';
+import {
+  adviseStart,
+  type CrashReport,
+  causeOfCrash,
+  describeCrash,
+  type StartedProcess,
+} from '../../core/crash-cause.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { type ApiClient, POLL_MS, query } from '../api/api-client.ts';
 import { listProcesses, listStats } from '../api/apps.ts';
@@ -14,11 +20,11 @@ export type Start = {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly heard: readonly LogLine[];
+  readonly wasTold: (line: LogLine) => boolean;
   readonly settle: (quietMs: number, mostMs: number) => Promise<void>;
   /** Crashes before this do not count; epoch, ms. */
   readonly sinceMs: number;
 };
-type Crash = { readonly index: number; readonly reason: string; readonly status: number | undefined };
 
 const DEFAULT_HEALTH_S = 60;
 const MARGIN_MS = 30_000;
@@ -89,7 +95,7 @@ export function describeStates(stats: readonly Stat[]): string {
   return [`${counts.get('RUNNING') ?? 0} of ${stats.length} running`, ...others].join(', ');
 }
 
-async function listCrashes(start: Start, app: App): Promise<Crash[]> {
+async function listCrashes(start: Start, app: App): Promise<CrashReport[]> {
   const path = `/v3/audit_events${query({
     target_guids: app.guid,
     types: 'app.crash',
@@ -108,63 +114,41 @@ async function listCrashes(start: Start, app: App): Promise<Crash[]> {
   }
 }
 
-function crashOf(data: unknown): Crash {
+function crashOf(data: unknown): CrashReport {
   const fields = typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : {};
   return {
-    index: Number(fields.index ?? 0),
-    reason: String(fields.exit_description ?? fields.reason ?? ''),
-    status: typeof fields.exit_status === 'number' && fields.exit_status >= 0 ? fields.exit_status : undefined,
+    description: String(fields.exit_description ?? fields.reason ?? ''),
+    status: typeof fields.exit_status === 'number' ? fields.exit_status : undefined,
   };
 }
 
 async function failed(
   start: Start,
   app: App,
-  state: { process: Process; stats: readonly Stat[]; crashes: readonly Crash[] },
+  state: { process: Process; stats: readonly Stat[]; crashes: readonly CrashReport[] },
 ): Promise<ClientError> {
   await start.settle(300, 2000);
   const { process, stats, crashes } = state;
   const [crash] = crashes;
   const placement = stats.map(({ details }) => details).find((details) => details);
-  const cause = crash ? describeCrash(crash) : (placement ?? `no instance became healthy (${describeStates(stats)})`);
-  const lines = start.heard
-    .filter(({ source }) => /^(APP|CELL|HEALTH)/.test(source))
-    .slice(-15)
-    .map((line) => `  [${line.source}/${line.instance}] ${line.text}`);
-  const heard = `${cause}\n${lines.join('\n')}`;
+  const report = crash ?? (placement ? { description: placement, status: undefined } : undefined);
+  const cause = report ? describeCrash(report) : `no instance became healthy (${describeStates(stats)})`;
+  const said = start.heard.filter(({ source }) => /^(APP|CELL|HEALTH)/.test(source)).slice(-15);
+  const news = said.filter((line) => start.terminal.isJson || !start.wasTold(line));
+  const words = said.filter(({ source }) => source.startsWith('APP')).map(({ text }) => text);
   return new ClientError(`${app.name} did not start: ${cause}`, {
-    details: lines,
-    next: advise(heard, app, process, crash),
+    details: news.map((line) => `  [${line.source}/${line.instance}] ${line.text}`),
+    next: adviseStart(startedProcess(app, process), report && causeOfCrash(report), words),
   });
 }
 
-function describeCrash(crash: Crash): string {
-  const said = crash.reason || 'the instance crashed';
-  const status =
-    crash.status === undefined || said.includes(String(crash.status)) ? '' : ` (exit status ${crash.status})`;
-  return `${said}${status}`;
-}
-
-function advise(heard: string, app: App, process: Process, crash: Crash | undefined): string {
-  const { name } = app;
-  if (/out of memory|oom/i.test(heard)) {
-    return `It has ${formatMb(process.memory_in_mb)}; give it more: stackato scale ${name} -m ${formatMb(process.memory_in_mb * 2)}`;
-  }
-  if (/disk quota|no space left/i.test(heard)) {
-    return `Its disk of ${formatMb(process.disk_in_mb)} is full; give it more: stackato scale ${name} -d ${formatMb(process.disk_in_mb * 2)}`;
-  }
-  if (/insufficient|no dea/i.test(heard))
-    return 'There is no room for it; free some with `stackato scale`, or ask an administrator';
-  const check = process.health_check?.type ?? 'port';
-  if (/health|port|timed? ?out/i.test(heard) || !crash) {
-    if (check === 'http') {
-      return `The health check asks ${process.health_check?.data?.endpoint ?? '/'} and wants an answer of status 200; the app must listen on 0.0.0.0, port $PORT`;
-    }
-    if (check === 'port') {
-      return 'The app must listen on 0.0.0.0 and on the port in the variable PORT; an app without a port: --health-check-type process';
-    }
-  }
-  if (crash?.status === 0)
-    return 'The start command ended by itself; it must stay in the foreground. Change it: stackato push --command "…"';
-  return `See all it said: stackato logs ${name}; then mend it and push again`;
+function startedProcess(app: App, process: Process): StartedProcess {
+  const type = process.health_check?.type;
+  return {
+    app: app.name,
+    memoryMb: process.memory_in_mb,
+    diskMb: process.disk_in_mb,
+    check: type === 'http' || type === 'process' ? type : 'port',
+    endpoint: process.health_check?.data?.endpoint ?? '/',
+  };
 }

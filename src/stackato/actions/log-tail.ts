@@ -159,6 +159,8 @@ export function startTail(context: Context, scope: Scope, app: { readonly guid: 
   return {
     tail,
     heard,
+    /** Has the user seen this line already? */
+    wasTold: (line: LogLine) => told.test(line.source),
     settle: (quietMs: number, mostMs: number) => tail.settle(quietMs, mostMs),
     [Symbol.asyncDispose]: () => tail[Symbol.asyncDispose](),
   };

@@ -13,6 +13,7 @@ export type Stage = {
   readonly signal: AbortSignal;
   /** What was said while staging; shown when it fails and nobody has seen it. */
   readonly heard: readonly LogLine[];
+  readonly wasTold: (line: LogLine) => boolean;
   /** Lets the last lines arrive. */
   readonly settle: (quietMs: number, mostMs: number) => Promise<void>;
 };
@@ -89,7 +90,8 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
 ];
 
 function stagingFailed(app: App, error: string, staging: Stage): ClientError {
-  const lines = staging.heard.filter(({ source }) => source.startsWith('STG')).slice(-10);
+  const isNews = (line: LogLine) => staging.terminal.isJson || !staging.wasTold(line);
+  const lines = staging.heard.filter((line) => line.source.startsWith('STG') && isNews(line)).slice(-10);
   const next = ADVICE.find(([pattern]) => pattern.test(error))?.[1] ?? 'Mend what the log above names, and push again';
   return new ClientError(`Staging of ${app.name} failed: ${error}`, {
     details: lines.map(({ text }) => `  ${text}`),
