@@ -60,7 +60,9 @@ else {
     const tier = tiers[name];
     if (!tier) continue;
     const startedMs = Date.now();
-    await runFiles(tier.files.flatMap((pattern) => globSync(pattern)).sort(), tier.concurrency);
+    const but = new Set(tier.but?.flatMap((pattern) => globSync(pattern)));
+    const files = tier.files.flatMap((pattern) => globSync(pattern)).filter((file) => !but.has(file));
+    await runFiles(files.sort(), tier.concurrency);
     process.stdout.write(`\n${name} took ${((Date.now() - startedMs) / 1000).toFixed(0)} s\n\n`);
   }
 }
