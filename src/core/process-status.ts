@@ -43,9 +43,12 @@ export function reportProcesses(
   });
 }
 
-/** A role's state: READY, STARTING, STOPPED, or PARTIAL when some of its processes are stopped. */
-export function reportRole(processes: readonly ProcessReport[]): 'READY' | 'STARTING' | 'STOPPED' | 'PARTIAL' {
+/** A role's state; PARTIAL when some of its processes are stopped, ORPHANED when some run on without their supervisor. */
+export function reportRole(
+  processes: readonly ProcessReport[],
+): 'READY' | 'STARTING' | 'STOPPED' | 'PARTIAL' | 'ORPHANED' {
   if (processes.every(({ ready }) => ready)) return 'READY';
+  if (processes.some(({ state }) => state === 'ORPHANED')) return 'ORPHANED';
   const stopped = processes.filter(({ state }) => state === 'STOPPED' || state === 'FATAL' || state === 'EXITED');
   if (stopped.length === processes.length) return 'STOPPED';
   return stopped.length > 0 ? 'PARTIAL' : 'STARTING';
@@ -53,6 +56,9 @@ export function reportRole(processes: readonly ProcessReport[]): 'READY' | 'STAR
 
 function describe(process: Supervised | undefined, answer: Readiness | undefined): string {
   if (process === undefined) return 'not known to the supervisor';
+  if (process.state === 'ORPHANED') {
+    return `runs on as process ${process.pid}, but supervisord was killed; \`kato start\` takes over, \`kato stop\` ends it`;
+  }
   if (process.state === 'BACKOFF') return 'ends soon after each start; its log says why';
   if (process.state !== 'RUNNING') return '';
   return answer?.unwell ?? 'has not answered yet';

@@ -18,10 +18,10 @@ export async function startProcesses(
   plans: readonly ProcessPlan[],
   options: LifecycleOptions,
 ): Promise<void> {
-  await applyPrograms(node);
+  const ran = await applyPrograms(node);
   await using probe = new ReadinessProbe(node);
   const started: Promise<void>[] = [];
-  for (const phase of groupByPhase(programsWith(node, plans), 'startPhase')) {
+  for (const phase of groupByPhase(programsWith(node, [...plans, ...ran]), 'startPhase')) {
     options.say(`starting ${namesOf(phase)}`);
     const starting = phase.map((plan) => node.supervisor.start(plan.name));
     started.push(...starting);
@@ -34,14 +34,18 @@ export async function startProcesses(
   await Promise.all(started);
 }
 
-/** Stops processes phase by phase; what they look after stops with them. */
+/** Stops processes phase by phase, those too that a killed supervisor left; what they look after stops with them. */
 export async function stopProcesses(
   node: Node,
   plans: readonly ProcessPlan[],
   options: LifecycleOptions,
 ): Promise<void> {
-  if (!(await node.supervisor.isRunning())) return;
+  const isSupervised = await node.supervisor.isRunning();
   for (const phase of groupByPhase(programsWith(node, plans), 'stopPhase')) {
+    if (!isSupervised) {
+      await stopOrphans(node, phase, options);
+      continue;
+    }
     options.say(`stopping ${namesOf(phase)}`);
     await Promise.all(phase.map((plan) => node.supervisor.stop(plan.name)));
   }
@@ -49,7 +53,7 @@ export async function stopProcesses(
 
 /** Stops everything on this node, the supervisor last, and takes back what containers needed of the kernel. */
 export async function stopNode(node: Node, options: LifecycleOptions): Promise<void> {
-  if (!(await node.supervisor.isRunning())) return;
+  if (!(await node.supervisor.isRunning()) && (await orphansOf(node)).length === 0) return;
   await stopProcesses(node, listProcesses(node.file.roles), options);
   await node.supervisor.shutdown();
   await withdrawFence(node.paths.fence, ['dea', 'stager']);
@@ -61,13 +65,13 @@ export async function restartProcesses(
   plans: readonly ProcessPlan[],
   options: LifecycleOptions,
 ): Promise<void> {
-  await applyPrograms(node);
+  const ran = await applyPrograms(node);
   const states = new Map((await node.supervisor.list()).map((process) => [process.name, process]));
   const programs = programsWith(node, plans);
   const keeping = programs.filter((plan) => plan.outlivedByCharges && states.get(plan.name)?.state === 'RUNNING');
   const plain = processesOf(programs.filter((plan) => !keeping.includes(plan)));
   await stopProcesses(node, plain, options);
-  await startProcesses(node, plain, options);
+  await startProcesses(node, [...plain, ...ran], options);
   for (const plan of keeping) await succeed(node, plan, options);
 }
 
@@ -112,11 +116,29 @@ function namesOf(programs: readonly ProgramPlan[]): string {
     .join(', ');
 }
 
-async function applyPrograms(node: Node): Promise<void> {
+async function stopOrphans(node: Node, plans: readonly ProgramPlan[], options: LifecycleOptions): Promise<void> {
+  const programs = await programsOf(node, processesOf(plans));
+  const orphans = new Set((await node.supervisor.listOrphans(programs)).map(({ name }) => name));
+  if (orphans.size === 0) return;
+  options.say(`stopping ${[...orphans].join(', ')}, left by a supervisord that was killed`);
+  await node.supervisor.stopOrphans(programs);
+}
+
+/** The processes that run on although supervisord is gone. */
+async function orphansOf(node: Node): Promise<ProcessPlan[]> {
+  const plans = listProcesses(node.file.roles);
+  const orphans = await node.supervisor.listOrphans(await programsOf(node, plans));
+  return plans.filter(({ program }) => orphans.some(({ name }) => name === program));
+}
+
+/** @returns the processes that a killed supervisor had left and that were ended: they are to run again */
+async function applyPrograms(node: Node): Promise<ProcessPlan[]> {
   const programs = await programsOf(node, listProcesses(node.file.roles));
   await compileAhead(node.paths, programs);
   await node.supervisor.configure(programs);
+  const orphans = (await node.supervisor.isRunning()) ? [] : await orphansOf(node);
   await node.supervisor.ensureRunning();
+  return orphans;
 }
 
 function firstFailure(starting: readonly Promise<void>[]): Promise<never> {

@@ -53,6 +53,7 @@ function nodeSupervisor(paths: Paths, config: ClusterConfig, credentials: Creden
   return new Supervisord({
     folder: paths.supervisor,
     logFolder: paths.log,
+    state: paths.state,
     port: config.primary.supervisorPort,
     user,
     password,

@@ -27,6 +27,7 @@ export async function programsOf(node: Node, plans: readonly ProcessPlan[]): Pro
     directory: '/',
     priority: plan.startPhase * 100,
     stopWaitS: plan.stopWaitS,
+    ...(plan.outlivedByCharges ? { isOutlivedByCharges: true } : {}),
     ...(plan.name === 'postgresql' ? { stopSignal: 'INT' as const } : {}),
   }));
 }

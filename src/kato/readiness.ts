@@ -2,13 +2,14 @@ import { readFile } from 'node:fs/promises';
 import type { Bus } from '../bus/bus.ts';
 import { discoverComponents } from '../bus/discovery.ts';
 import { connectNats } from '../bus/nats.ts';
-import { type ProcessReport, type Readiness, reportProcesses } from '../core/process-status.ts';
+import { type ProcessReport, type Readiness, reportProcesses, type Supervised } from '../core/process-status.ts';
 import { listProcesses, type ProcessPlan } from '../core/role-plan.ts';
 import { systemClock } from '../platform/clock.ts';
 import { silentLog } from '../platform/log.ts';
 import { isPostgresqlReady } from '../platform/postgresql.ts';
 import { canConnect } from '../platform/probe.ts';
 import type { Node } from './node.ts';
+import { programsOf } from './programs.ts';
 import { Refusal } from './refusal.ts';
 
 /** Watches a node's processes; holds kato's own bus connection while there is a bus. */
@@ -33,7 +34,8 @@ export class ReadinessProbe implements AsyncDisposable {
 
   /** The state of these processes now. `timeoutMs` bounds the wait for those that do not answer. */
   async look(plans: readonly ProcessPlan[], timeoutMs = 1000): Promise<ProcessReport[]> {
-    const supervised = (await this.#node.supervisor.isRunning()) ? await this.#node.supervisor.list() : [];
+    const { supervisor } = this.#node;
+    const supervised = (await supervisor.isRunning()) ? await supervisor.list() : await this.#orphans(plans);
     const answers = supervised.some(({ state }) => state === 'RUNNING') ? await this.#answers(plans, timeoutMs) : [];
     return reportProcesses(plans, { supervised, answers, nowMs: systemClock.nowMs() });
   }
@@ -55,6 +57,11 @@ export class ReadinessProbe implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#bus?.close();
+  }
+
+  async #orphans(plans: readonly ProcessPlan[]): Promise<Supervised[]> {
+    const orphans = await this.#node.supervisor.listOrphans(await programsOf(this.#node, plans));
+    return orphans.map((orphan) => ({ ...orphan, state: 'ORPHANED', startedAtS: 0 }));
   }
 
   async #answers(plans: readonly ProcessPlan[], timeoutMs: number): Promise<Readiness[]> {

@@ -51,6 +51,7 @@ function supervisorOf({ credentials, paths, config }: Boot): Supervisord {
     ...credentials.supervisor,
     folder: paths.supervisor,
     logFolder: paths.log,
+    state: paths.state,
     port: config.primary.supervisorPort,
     environment: {},
   });

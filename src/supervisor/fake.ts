@@ -1,4 +1,4 @@
-import { type Program, StartFailed, type SupervisedProcess, type Supervisor } from './supervisor.ts';
+import { type Orphan, type Program, StartFailed, type SupervisedProcess, type Supervisor } from './supervisor.ts';
 
 type Entry = { program: Program; state: SupervisedProcess['state']; pid: number };
 
@@ -76,6 +76,13 @@ export class FakeSupervisor implements Supervisor {
     this.trail.push(`${signal} ${name}`);
     entry.pid = this.#nextPid++;
   }
+
+  /** What dies in memory leaves nothing behind. */
+  async listOrphans(): Promise<Orphan[]> {
+    return [];
+  }
+
+  async stopOrphans(): Promise<void> {}
 
   async shutdown(): Promise<void> {
     this.#isRunning = false;

@@ -4,9 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { temporaryDirectory } from '../platform/files.ts';
+import { readTextIfExists, temporaryDirectory } from '../platform/files.ts';
 import { FakeSupervisor } from './fake.ts';
 import { supervisorConformance } from './supervisor.conformance.ts';
+import type { Program } from './supervisor.ts';
 import { Supervisord } from './supervisord.ts';
 
 async function freePort(): Promise<number> {
@@ -23,6 +24,7 @@ async function openReal() {
   const supervisor = new Supervisord({
     folder: folder.path,
     logFolder: folder.path,
+    state: folder.path,
     port: await freePort(),
     user: 'kato',
     password: 'p%ss',
@@ -72,10 +74,84 @@ test('a wrong password is said, not taken for a supervisor that is away', async 
   const stranger = new Supervisord({
     folder: opened.folder,
     logFolder: opened.folder,
+    state: opened.folder,
     port,
     user: 'kato',
     password: 'wrong',
     environment: {},
   });
   await assert.rejects(stranger.isRunning(), /refused our password/);
+});
+
+/** Says which signal ended it, and leaves behind a child that it looks after. */
+const keeper = (folder: string, name: string, isOutlivedByCharges: boolean): Program => ({
+  name,
+  command: [
+    'bash',
+    '-c',
+    `for s in TERM USR2; do trap "echo $s >>$0; exit" $s; done; setsid sleep 600 & echo charge $! >>$0; while :; do wait; done`,
+    // Its standard output is gone with supervisord.
+    join(folder, `${name}.said`),
+  ],
+  environment: {},
+  priority: 10,
+  stopWaitS: 5,
+  isOutlivedByCharges,
+});
+
+async function killSupervisor(folder: string): Promise<void> {
+  const pid = Number(await readFile(join(folder, 'supervisord.pid'), 'utf8'));
+  process.kill(pid, 'SIGKILL');
+  const endMs = Date.now() + 10_000;
+  while (await readTextIfExists(`/proc/${pid}/cmdline`)) assert.ok(Date.now() < endMs, 'still there');
+}
+
+async function orphaned(plan: Readonly<Record<string, boolean>>) {
+  const opened = await openReal();
+  const { supervisor, folder } = opened;
+  const programs = Object.entries(plan).map(([name, isOutlived]) => keeper(folder, name, isOutlived));
+  await supervisor.configure(programs);
+  await supervisor.ensureRunning();
+  for (const { name } of programs) await supervisor.start(name);
+  assert.deepEqual(await supervisor.listOrphans(programs), []);
+  const pids = new Map((await supervisor.list()).map(({ name, pid }) => [name, pid]));
+  await killSupervisor(folder);
+  const logOf = (name: string) => readFile(join(folder, `${name}.said`), 'utf8');
+  const charges: number[] = [];
+  for (const { name } of programs) charges.push(Number(/charge (\d+)/.exec(await logOf(name))?.[1]));
+  const dispose = async () => {
+    await supervisor.shutdown();
+    await supervisor.stopOrphans(programs);
+    for (const charge of charges) process.kill(charge, 'SIGKILL');
+    await opened[Symbol.asyncDispose]();
+  };
+  return { supervisor, programs, pids, charges, logOf, [Symbol.asyncDispose]: dispose };
+}
+
+test('what a killed supervisord leaves is ended before the next starts; what it looks after goes on', async () => {
+  await using world = await orphaned({ plain: false, minder: true });
+  const { supervisor, programs, pids, charges } = world;
+  const orphans = await supervisor.listOrphans(programs);
+  assert.deepEqual(new Map(orphans.map(({ name, pid }) => [name, pid])), pids);
+  await supervisor.ensureRunning();
+  assert.deepEqual(await supervisor.listOrphans(programs), []);
+  assert.match(await world.logOf('plain'), /\nTERM\n/);
+  assert.match(await world.logOf('minder'), /\nUSR2\n/);
+  for (const charge of charges) process.kill(charge, 0);
+  for (const { name } of programs) await supervisor.start(name);
+  assert.deepEqual(await supervisor.listOrphans(programs), []);
+  // What the second ones look after ends with the test too.
+  for (const { name } of programs) charges.push(Number((await world.logOf(name)).match(/\d+/g)?.at(-1)));
+});
+
+test('stopping ends what a killed supervisord left, of this node alone', async () => {
+  await using other = await orphaned({ minder: true });
+  await using world = await orphaned({ minder: true });
+  await world.supervisor.stopOrphans(world.programs);
+  assert.deepEqual(await world.supervisor.listOrphans(world.programs), []);
+  assert.match(await world.logOf('minder'), /\nTERM\n/);
+  assert.deepEqual(
+    (await other.supervisor.listOrphans(other.programs)).map(({ pid }) => pid),
+    [...other.pids.values()],
+  );
 });

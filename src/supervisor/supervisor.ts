@@ -32,7 +32,12 @@ export type Program = {
   /** SIGTERM to SIGKILL, s. */
   readonly stopWaitS: number;
   readonly stopSignal?: 'TERM' | 'INT' | 'QUIT' | 'USR1';
+  /** SIGUSR2 ends it without what it looks after, which its successor takes over. */
+  readonly isOutlivedByCharges?: boolean;
 };
+
+/** A program that runs on after its supervisor was killed. */
+export type Orphan = { readonly name: string; readonly pid: number };
 
 /** A program could not be started; `message` ends with the last lines it wrote. */
 export class StartFailed extends Error {
@@ -42,7 +47,10 @@ export class StartFailed extends Error {
 /** Starts, watches and restarts the processes of one node. A started program that ends is started again, for ever. */
 export interface Supervisor {
   isRunning(): Promise<boolean>;
-  /** Starts the supervisor itself when it is not running; its programs wait to be started. */
+  /**
+   * Starts the supervisor itself when it is not running; its programs wait to be started. Configured programs that a killed
+   * supervisor left behind are ended first, without what they look after.
+   */
   ensureRunning(): Promise<void>;
   /** Makes these the programs: changed ones are restarted, missing ones stopped and forgotten, new ones wait to be started. */
   configure(programs: readonly Program[]): Promise<void>;
@@ -57,6 +65,10 @@ export interface Supervisor {
   stop(name: string): Promise<void>;
   /** Signals the program alone, not its children. A program that ends by it is started again. */
   signal(name: string, signal: 'USR1' | 'USR2' | 'HUP' | 'KILL'): Promise<void>;
+  /** Those of these programs that run on although the supervisor that started them is gone. */
+  listOrphans(programs: readonly Program[]): Promise<Orphan[]>;
+  /** Stops these programs' orphans, and what they look after, each within its stop wait; returns when none is left. */
+  stopOrphans(programs: readonly Program[]): Promise<void>;
   /** Stops every program and the supervisor. */
   shutdown(): Promise<void>;
 }

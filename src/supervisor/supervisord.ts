@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { exec } from '../platform/exec.ts';
 import { writeFileAtomic } from '../platform/files.ts';
+import { endOrphans, listOrphans, STATE_VARIABLE } from './orphans.ts';
 import {
+  type Orphan,
   type Program,
   StartFailed,
   type SupervisedProcess,
@@ -17,6 +19,8 @@ const FAULT = { badName: 10, abnormalEnd: 40, spawnError: 50, notRunning: 70, al
 const STOP_WAIT_LIMIT_MS = 120_000;
 
 export type SupervisordOptions = Omit<SupervisordSettings, 'openFiles'> & {
+  /** The node's state folder, by which its processes are told from those of other nodes on the machine. */
+  readonly state: string;
   /** Environment of supervisord and, before their own variables, of its programs. */
   readonly environment: Readonly<Record<string, string>>;
 };
@@ -25,6 +29,7 @@ export type SupervisordOptions = Omit<SupervisordSettings, 'openFiles'> & {
 export class Supervisord implements Supervisor {
   readonly #options: SupervisordOptions;
   readonly #configFile: string;
+  #programs: readonly Program[] = [];
 
   constructor(options: SupervisordOptions) {
     this.#options = options;
@@ -43,14 +48,16 @@ export class Supervisord implements Supervisor {
 
   async ensureRunning(): Promise<void> {
     if (await this.isRunning()) return;
-    // Without its configuration it would start with none of its programs known.
-    await exec(['supervisord', '-c', this.#configFile], { env: { ...this.#options.environment }, timeoutMs: 20_000 });
+    await endOrphans(this.#scope(), this.#programs, 'succeed');
+    const env = { ...this.#options.environment, [STATE_VARIABLE]: this.#options.state };
+    await exec(['supervisord', '-c', this.#configFile], { env, timeoutMs: 20_000 });
     await until(() => this.isRunning(), 10_000, 'supervisord did not answer after it was started');
   }
 
   async configure(programs: readonly Program[]): Promise<void> {
     const settings = { ...this.#options, openFiles: await openFilesLimit() };
     await writeFileAtomic(this.#configFile, formatSupervisordConfig(settings, programs), 0o600);
+    this.#programs = programs;
     if (!(await this.isRunning())) return;
     const [added, changed, removed] = decodeChanges(await this.#call('supervisor.reloadConfig'));
     const running = new Set((await this.list()).filter(isUp).map(({ name }) => name));
@@ -87,6 +94,14 @@ export class Supervisord implements Supervisor {
     }
   }
 
+  listOrphans(programs: readonly Program[]): Promise<Orphan[]> {
+    return listOrphans(this.#scope(), programs);
+  }
+
+  stopOrphans(programs: readonly Program[]): Promise<void> {
+    return endOrphans(this.#scope(), programs, 'stop');
+  }
+
   async shutdown(): Promise<void> {
     if (!(await this.isRunning())) return;
     const pid = Number(await this.#call('supervisor.getPID'));
@@ -104,6 +119,10 @@ export class Supervisord implements Supervisor {
     }
     const found = (await this.list()).find((process) => process.name === name);
     return found === undefined || found.state === 'STOPPED' || found.state === 'FATAL';
+  }
+
+  #scope() {
+    return { state: this.#options.state, configFile: this.#configFile };
   }
 
   async #lastLines(name: string): Promise<string> {
