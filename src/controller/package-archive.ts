@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
-import { isLinkInside, pathProblem } from '../core/resource-match.ts';
+import { fileAsFolder, isLinkInside, pathProblem, plainPath } from '../core/resource-match.ts';
 
 /** What an archive may hold. */
 export type ArchiveLimits = { readonly maxEntries: number; readonly maxUnpackedBytes: number };
@@ -59,10 +59,11 @@ async function checkEntries(zip: ZipFile, limits: ArchiveLimits): Promise<Archiv
       fail(`it unpacks to more than ${Math.floor(limits.maxUnpackedBytes / 1024 / 1024)} MB`);
     }
     if (entries.length >= limits.maxEntries) fail(`it has more than ${limits.maxEntries} entries`);
-    if (entry.kind === 'link') links.add(plain(entry.path));
+    if (entry.kind === 'link') links.add(plainPath(entry.path));
     entries.push(entry);
   }
   if (links.size > 0) refusePathsThroughLinks(entries, links);
+  refuseFilesAsFolders(entries);
   return entries;
 }
 
@@ -98,7 +99,7 @@ async function checkLink(path: string, bytes: number, read: () => Promise<Readab
 /** Links only ever climb from where they are; so a path must not get somewhere else through another link. */
 function refusePathsThroughLinks(entries: readonly ArchiveEntry[], links: ReadonlySet<string>): void {
   for (const { path } of entries) {
-    const parts = plain(path).split('/');
+    const parts = plainPath(path).split('/');
     for (let i = 1; i < parts.length; i++) {
       const parent = parts.slice(0, i).join('/');
       if (links.has(parent)) fail(`'${path}' is below the link '${parent}'`);
@@ -106,11 +107,11 @@ function refusePathsThroughLinks(entries: readonly ArchiveEntry[], links: Readon
   }
 }
 
-const plain = (path: string) =>
-  path
-    .split('/')
-    .filter((part) => part !== '' && part !== '.')
-    .join('/');
+/** @throws ArchiveError when something would have to be both a file and a folder */
+export function refuseFilesAsFolders(entries: readonly Pick<ArchiveEntry, 'path' | 'kind'>[]): void {
+  const clash = fileAsFolder(entries.map(({ path, kind }) => ({ path, isFolder: kind === 'directory' })));
+  if (clash) fail(`'${clash.below}' is below '${clash.file}', which is a file`);
+}
 
 /** The zip library reports damage as plain errors. */
 async function readable<T>(work: () => Promise<T>): Promise<T> {

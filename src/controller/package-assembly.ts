@@ -5,7 +5,7 @@ import { ZipFile } from 'yazl';
 import { PlatformError } from '../contract/errors.ts';
 import { parseMode, type Resource } from '../core/resource-match.ts';
 import type { Controller } from './api/controller.ts';
-import { type ArchiveEntry, ArchiveError, type ArchiveLimits } from './package-archive.ts';
+import { type ArchiveEntry, ArchiveError, type ArchiveLimits, refuseFilesAsFolders } from './package-archive.ts';
 import { deleteResource, findResources } from './store/resource-match.ts';
 
 type Assembly = {
@@ -25,6 +25,7 @@ export async function assemblePackage(controller: Controller, assembly: Assembly
   const taken = new Set(entries.map((entry) => entry.path));
   const resources = assembly.resources.filter((resource) => !taken.has(resource.path));
   checkSize(entries, resources, limits);
+  refuseFilesAsFolders([...entries, ...resources.map((resource) => ({ path: resource.path, kind: 'file' as const }))]);
   await checkPresent(controller, resources);
   const zip = new ZipFile();
   const failed = new Promise<never>((_resolve, reject) => zip.on('error', reject));

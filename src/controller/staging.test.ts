@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { PlatformError } from '../contract/errors.ts';
 import type { PayloadOf } from '../contract/subject.ts';
 import { subjects } from '../contract/subjects.ts';
 import { StagingWatch } from './staging-watch.ts';
@@ -52,6 +53,18 @@ test('a failed build tells the kind, the words that clients know, and the stager
   assert.deepEqual((await world.call('GET', '/v3/droplets')).body.resources, [], 'no droplet is left of it');
   assert.equal((await world.finish(request).catch(() => ({ status: 'refused' }))).status, 'refused');
   assert.equal((await read()).state, 'FAILED', 'a late success changes nothing');
+});
+
+test("the stager's words are not put before themselves", async () => {
+  await using world = await appWorld();
+  const requests: StagingStart[] = [];
+  world.stager('s1', (request) => requests.push(request));
+  const { read } = await begin(world);
+  const [request] = requests;
+  assert.ok(request);
+  const { message } = new PlatformError('AppPackageInvalid', 'it is empty');
+  assert.equal((await report(world, request, { type: 'AppPackageInvalid', message })).status, 204);
+  assert.equal((await read()).error, 'AppPackageInvalid - The app package is invalid: it is empty');
 });
 
 test('a result that is told twice counts once', async () => {

@@ -176,7 +176,12 @@ function failureOf(result: StagingResult): Failure | undefined {
   if (!info) return error === null ? undefined : staging(error);
   if (!isErrorName(info.type)) return { kind: info.type, text: info.message };
   const known = errorTable[info.type].text;
-  if (known.includes('%s')) return failure(info.type, info.message);
+  if (known.includes('%s')) {
+    const [before = ''] = known.split('%s');
+    // The stager's own errors bear these words already.
+    const isWhole = before !== '' && info.message.startsWith(before);
+    return isWhole ? { kind: info.type, text: info.message } : failure(info.type, info.message);
+  }
   const isMore = info.message !== '' && !known.includes(info.message) && !info.message.startsWith(known);
   return {
     kind: info.type,

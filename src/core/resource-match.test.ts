@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isLinkInside, isMatchable, matchResources, parseMode, pathProblem } from './resource-match.ts';
+import { fileAsFolder, isLinkInside, isMatchable, matchResources, parseMode, pathProblem } from './resource-match.ts';
 
 const sha = 'a9993e364706816aba3e25717850c26c9cd0d89d';
 
@@ -28,12 +28,40 @@ test('modes are octal', () => {
   assert.equal(parseMode(''), undefined);
 });
 
-for (const path of ['', '/etc/passwd', '../x', 'a/../../x', 'a\\b', 'C:/x', 'a\0b']) {
+for (const path of [
+  '',
+  '/etc/passwd',
+  '../x',
+  'a/../../x',
+  'a\\b',
+  'C:/x',
+  'a\0b',
+  `a/${'n'.repeat(256)}`,
+  `${'é'.repeat(128)}/b`,
+]) {
   test(`path ${JSON.stringify(path)} is refused`, () => assert.ok(pathProblem(path)));
 }
-for (const path of ['a', 'a/b', 'a..b', '.profile', 'a/', '..a/b']) {
+for (const path of ['a', 'a/b', 'a..b', '.profile', 'a/', '..a/b', `a/${'n'.repeat(255)}/b`]) {
   test(`path ${JSON.stringify(path)} is accepted`, () => assert.equal(pathProblem(path), undefined));
 }
+
+test('a path is measured whole, in bytes', () => {
+  const deep = (bytes: number) => 'abcdefg/'.repeat(bytes / 8);
+  assert.equal(pathProblem(deep(4096)), undefined);
+  assert.match(pathProblem(`${deep(4096)}a`) ?? '', /longer than 4096 bytes/);
+  assert.match(pathProblem('é/'.repeat(2000)) ?? '', /longer than 4096 bytes/);
+});
+
+test('a file with something below it is found, whatever the order', () => {
+  const entry = (path: string, isFolder = path.endsWith('/')) => ({ path, isFolder });
+  const clash = { file: 'a', below: 'a/b' };
+  assert.deepEqual(fileAsFolder([entry('a'), entry('a/b')]), clash);
+  assert.deepEqual(fileAsFolder([entry('a/b'), entry('./a')]), clash);
+  assert.deepEqual(fileAsFolder([entry('x/y'), entry('x/y/z/w')]), { file: 'x/y', below: 'x/y/z/w' });
+  assert.deepEqual(fileAsFolder([entry('a'), entry('a/')]), { file: 'a', below: 'a/' });
+  assert.equal(fileAsFolder([entry('a/'), entry('a/b'), entry('ab'), entry('a.b/c')]), undefined);
+  assert.equal(fileAsFolder([entry('a/b'), entry('a/b')]), undefined);
+});
 
 test('links may climb as far as the root of the package and no further', () => {
   assert.ok(isLinkInside('a/b/c', '../../d'));

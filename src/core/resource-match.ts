@@ -30,8 +30,13 @@ export function parseMode(mode: string): number | undefined {
   return Number.parseInt(mode, 8) & 0o777;
 }
 
+/** What file systems take, in bytes of UTF-8: a whole path, and a name between two slashes. */
+const PATH_BYTES = 4096;
+const NAME_BYTES = 255;
+
 /**
- * Why a path must not be in a package, or undefined when it may: it must stay inside the app's folder.
+ * Why a path must not be in a package, or undefined when it may: it must stay inside the app's folder, and a file
+ * system must be able to hold it.
  */
 export function pathProblem(path: string): string | undefined {
   if (path === '') return 'an empty file name';
@@ -39,8 +44,34 @@ export function pathProblem(path: string): string | undefined {
   if (path.includes('\\')) return `'${path}' (a backslash in its name)`;
   if (path.startsWith('/') || /^[a-z]:/i.test(path)) return `'${path}' (an absolute path)`;
   if (path.split('/').includes('..')) return `'${path}' (a path outside the app's folder)`;
-  if (path.length > 4096) return `'${path.slice(0, 60)}…' (a path longer than 4096 characters)`;
+  const encoded = new TextEncoder();
+  if (encoded.encode(path).length > PATH_BYTES)
+    return `'${path.slice(0, 60)}…' (a path longer than ${PATH_BYTES} bytes)`;
+  const long = path.split('/').find((name) => encoded.encode(name).length > NAME_BYTES);
+  return long === undefined ? undefined : `'${long.slice(0, 60)}…' (a name longer than ${NAME_BYTES} bytes)`;
+}
+
+/** A path that other paths are below of although it is no folder; undefined when there is none. */
+export function fileAsFolder(
+  entries: readonly { readonly path: string; readonly isFolder: boolean }[],
+): { readonly file: string; readonly below: string } | undefined {
+  const files = new Set(entries.filter(({ isFolder }) => !isFolder).map(({ path }) => plainPath(path)));
+  for (const { path } of entries) {
+    const plain = plainPath(path);
+    for (let at = plain.indexOf('/'); at > 0; at = plain.indexOf('/', at + 1)) {
+      if (files.has(plain.slice(0, at))) return { file: plain.slice(0, at), below: path };
+    }
+    if (path.endsWith('/') && files.has(plain)) return { file: plain, below: path };
+  }
   return undefined;
+}
+
+/** A path without empty and `.` parts. */
+export function plainPath(path: string): string {
+  return path
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .join('/');
 }
 
 /**

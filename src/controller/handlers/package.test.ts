@@ -46,6 +46,9 @@ test('bad archives fail their package, each with the reason', async () => {
       await zipOf({ l: { text: 'd', mode: LINK }, 'l/x': 'y' }),
       /'l\/x' is below the link 'l'/,
     ],
+    ['a file that is a folder too', await zipOf({ a: 'x', 'a/b': 'y' }), /'a\/b' is below 'a', which is a file/],
+    ['a long name', await zipOf({ [`a/${'n'.repeat(256)}`]: 'x' }), /a name longer than 255 bytes/],
+    ['a long path', await zipOf({ [`${'abcdefg/'.repeat(512)}a`]: 'x' }), /a path longer than 4096 bytes/],
   ];
   for (const [name, bits, reason] of cases) {
     const guid = await emptyPackage(world);
@@ -113,6 +116,11 @@ test('files that were uploaded once are matched, and put into a later package by
   });
   assert.equal(mixed.body.state, 'READY', JSON.stringify(mixed.body));
   assert.deepEqual(await filesOf(world, second), { 'new 100644': 'n', 'dir/big.txt 100755': text });
+
+  const clashing = await emptyPackage(world);
+  const bits = await zipOf({ dir: 'a file' });
+  const refused = await world.sendMultipart(`/v3/packages/${clashing}/upload`, { resources, bits });
+  assert.match(refused.body.errors?.[0].detail, /'dir\/big.txt' is below 'dir', which is a file/);
 
   const third = await emptyPackage(world);
   const only = await world.sendMultipart(`/v3/packages/${third}/upload`, { resources });
