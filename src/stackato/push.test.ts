@@ -254,6 +254,22 @@ test('the API going away for a moment while staging is survived', async () => {
   assert.equal((await user.call('push', 'demo')).code, 0);
 });
 
+for (const how of ['closes the connection', 'answers 503']) {
+  test(`a push whose build can't be asked for because the platform ${how} can be run again, and says so`, async () => {
+    await using user = await FakeUser.loggedIn();
+    await user.write(node);
+    user.platform.override('POST /v3/builds', (_match, _body, request) => {
+      if (how === 'closes the connection') request.socket.destroy();
+      return { status: 503, raw: '503 Service Unavailable' };
+    });
+    const { code, err } = await user.call('push', 'demo');
+    assert.equal(code, 1);
+    assert.match(err, /next: Run the same push again when the platform answers/);
+    user.platform.overrides.delete('POST /v3/builds');
+    assert.equal((await user.call('push', 'demo')).code, 0);
+  });
+}
+
 test('several apps of one manifest are pushed in order, each with its own folder', async () => {
   await using user = await FakeUser.loggedIn();
   await user.write({

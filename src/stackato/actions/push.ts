@@ -5,6 +5,7 @@ import type { ApiClient } from '../api/api-client.ts';
 import { actOnApp, findApp, getApp, listBuildpacks, setCurrentDroplet } from '../api/apps.ts';
 import type { App } from '../api/resources.ts';
 import { defaultDomain } from '../api/spaces.ts';
+import { UnreachableError } from '../api/transport.ts';
 import { ClientError, Interrupted } from '../client-error.ts';
 import { type Context, enterSpace, type Scope } from '../context.ts';
 import { type AppSource, readSource } from './app-source.ts';
@@ -30,6 +31,8 @@ type Planned = Item & { readonly plan: PushPlan };
 /** While pushing: staging, the platform's word on instances, and the app's own first lines; not each request. */
 const WORTH_TELLING = /^(STG|APP|CELL|HEALTH)/;
 
+const PUSH_AGAIN = 'Run the same push again when the platform answers (`kato status` on the server); nothing is lost';
+
 /** Pushes the apps of a folder or manifest; gives their plans when dry, else what runs then. */
 export async function push(
   context: Context,
@@ -43,7 +46,14 @@ export async function push(
   for (const item of items) planned.push({ ...item, plan: await planOne(scope, item, { buildpacks, substitutions }) });
   if (request.isDryRun) return planned.map(({ plan }) => plan);
   const summaries: AppSummary[] = [];
-  for (const one of planned) summaries.push(await pushOne(context, scope, { ...one, request }));
+  for (const one of planned) {
+    try {
+      summaries.push(await pushOne(context, scope, { ...one, request }));
+    } catch (error) {
+      if (!(error instanceof UnreachableError)) throw error;
+      throw new UnreachableError(error.message, { cause: error, details: error.details, next: PUSH_AGAIN });
+    }
+  }
   return summaries;
 }
 

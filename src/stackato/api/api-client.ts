@@ -159,7 +159,8 @@ export class ApiClient {
       const what = isAway(reply)
         ? `${this.target} is not in service at the moment (status ${reply.status})`
         : `${this.target} answered status ${reply.status}, which is not the answer of a platform API`;
-      return new ClientError(what, { next: 'See `kato status` on the server, or check `stackato target`' });
+      const options = { next: 'See `kato status` on the server, or check `stackato target`' };
+      return isAway(reply) ? new UnreachableError(what, options) : new ClientError(what, options);
     }
     const detail = [first, ...more].map((error) => error.detail || error.title).join('\n');
     const next = reply.status === 401 ? 'Log in again: stackato login' : undefined;
