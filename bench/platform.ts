@@ -16,7 +16,7 @@ const LOAD_AFTER_MS = 2000;
 /** A whole micro cloud in a network namespace of its own, set up for this and removed after it. */
 export async function bench(): Promise<BenchRow[]> {
   await using cloud = await MicroCloud.open();
-  return measure(cloud);
+  return await measure(cloud);
 }
 
 /** Measures a micro cloud that is set up and has apps no others wait for. */
