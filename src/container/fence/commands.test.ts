@@ -27,7 +27,7 @@ test('conmon is told everything it needs', () => {
     ...['--conmon-pidfile', '/state/fence/pools/dea/containers/c1/conmon.pid'],
     ...['--exit-dir', '/state/fence/pools/dea/exits'],
     ...['--log-path', 'k8s-file:/state/fence/pools/dea/containers/c1/output.log', '--log-size-max', '1000'],
-    ...['--no-sync-log', '--log-level', 'error', '--full-attach'],
+    ...['--no-sync-log', '--log-level', 'error', '--full-attach', '--no-new-keyring'],
   ]);
   assert.deepEqual(commands.exec('c1', { process: '/p.json', pid: '/p.pid' }), [
     ...['/usr/sbin/runc', '--root', names.runtimeRoot],
