@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { type Entry, openPromise, type ZipFile } from 'yauzl';
+import type { Entry, ZipFile } from 'yauzl';
 import { fileAsFolder, isLinkInside, pathProblem, plainPath } from '../core/resource-match.ts';
+import { openZip } from '../platform/zip-archive.ts';
 
 /** What an archive may hold. */
 export type ArchiveLimits = { readonly maxEntries: number; readonly maxUnpackedBytes: number };
@@ -34,7 +35,7 @@ export async function openArchive(
   path: string,
   limits: ArchiveLimits,
 ): Promise<{ entries: readonly ArchiveEntry[] } & Disposable> {
-  const zip = await readable(() => openPromise(path, { strictFileNames: true, autoClose: false }));
+  const zip = await readable(() => openZip(path, { strictFileNames: true }));
   try {
     const entries = await checkEntries(zip, limits);
     return { entries, [Symbol.dispose]: () => zip.close() };
@@ -53,7 +54,8 @@ async function checkEntries(zip: ZipFile, limits: ArchiveLimits): Promise<Archiv
   for (;;) {
     const next = await readable(() => iterator.next());
     if (next.done) break;
-    const entry = await describe(zip, next.value);
+    const entry = describe(zip, next.value);
+    if (entry.kind === 'link') await checkLink(entry);
     unpackedBytes += entry.bytes;
     if (unpackedBytes > limits.maxUnpackedBytes) {
       fail(`it unpacks to more than ${Math.floor(limits.maxUnpackedBytes / 1024 / 1024)} MB`);
@@ -67,7 +69,7 @@ async function checkEntries(zip: ZipFile, limits: ArchiveLimits): Promise<Archiv
   return entries;
 }
 
-async function describe(zip: ZipFile, entry: Entry): Promise<ArchiveEntry> {
+function describe(zip: ZipFile, entry: Entry): ArchiveEntry {
   const path = entry.fileName;
   const wrong = pathProblem(path);
   if (wrong) fail(`it contains ${wrong}`);
@@ -78,7 +80,6 @@ async function describe(zip: ZipFile, entry: Entry): Promise<ArchiveEntry> {
   const kind = kindOf(path, type);
   if (!kind) fail(`'${path}' is a device or another special file`);
   const read = () => readable(() => zip.openReadStreamPromise(entry));
-  if (kind === 'link') await checkLink(path, entry.uncompressedSize, read);
   const fallback = kind === 'directory' ? 0o755 : 0o644;
   return { path, kind, mode: mode & 0o777 || fallback, bytes: entry.uncompressedSize, read };
 }
@@ -89,7 +90,7 @@ function kindOf(path: string, type: number): ArchiveEntry['kind'] | undefined {
   return path.endsWith('/') ? 'directory' : 'file';
 }
 
-async function checkLink(path: string, bytes: number, read: () => Promise<Readable>): Promise<void> {
+async function checkLink({ path, bytes, read }: ArchiveEntry): Promise<void> {
   if (bytes > MAX_LINK_BYTES) fail(`the link '${path}' has a target of ${bytes} bytes`);
   const stream = await read();
   const target = String(await readable(() => buffer(stream)));

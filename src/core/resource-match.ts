@@ -44,11 +44,14 @@ export function pathProblem(path: string): string | undefined {
   if (path.includes('\\')) return `'${path}' (a backslash in its name)`;
   if (path.startsWith('/') || /^[a-z]:/i.test(path)) return `'${path}' (an absolute path)`;
   if (path.split('/').includes('..')) return `'${path}' (a path outside the app's folder)`;
-  const encoded = new TextEncoder();
-  if (encoded.encode(path).length > PATH_BYTES)
-    return `'${path.slice(0, 60)}…' (a path longer than ${PATH_BYTES} bytes)`;
-  const long = path.split('/').find((name) => encoded.encode(name).length > NAME_BYTES);
+  if (isLonger(path, PATH_BYTES)) return `'${path.slice(0, 60)}…' (a path longer than ${PATH_BYTES} bytes)`;
+  const long = isLonger(path, NAME_BYTES) ? path.split('/').find((name) => isLonger(name, NAME_BYTES)) : undefined;
   return long === undefined ? undefined : `'${long.slice(0, 60)}…' (a name longer than ${NAME_BYTES} bytes)`;
+}
+
+/** In bytes of UTF-8, of which a character takes three at most; only what may be too long is encoded. */
+function isLonger(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
 }
 
 /** A path that other paths are below of although it is no folder; undefined when there is none. */

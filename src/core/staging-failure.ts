@@ -23,6 +23,7 @@ export const lastLinesMark = '\nThe last lines were:';
 /** Names the cause of a failed build, from the most certain sign to the least. */
 export function explainFailure(build: FailedBuild): StagingFailure {
   const { type, what } = failedPhase(build);
+  if (build.exitCode === buildExit.bomb) return { type, message: `${what}; make the archive again and push it` };
   if (type === 'NoAppDetectedError') return { type, message: noAppDetected(build) };
   const cause = causeOf(build);
   return { type, message: `${what}${cause ? `: ${cause}` : ''}${lastLines(build.tail)}` };
@@ -47,6 +48,9 @@ function failedPhase({ exitCode, buildpack }: FailedBuild): { type: string; what
     return { type: 'BuildpackReleaseFailed', what: `${who} built the app but failed to say how to start it` };
   }
   if (exitCode === buildExit.unpack) return { type: 'StagingError', what: 'The app package could not be unpacked' };
+  if (exitCode === buildExit.bomb) {
+    return { type: 'AppPackageInvalid', what: 'The app package is invalid: it unpacks to more than it declares' };
+  }
   if (exitCode === buildExit.fetchBuildpack) {
     return { type: 'StagingError', what: `The buildpack ${buildpack} could not be fetched` };
   }

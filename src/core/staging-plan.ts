@@ -42,6 +42,8 @@ export const buildExit = {
   unpack: 225,
   fetchBuildpack: 226,
   pack: 227,
+  /** The package unpacks to more than it declares. */
+  bomb: 228,
 } as const;
 
 /** A buildpack that has no name, version or key says so with null. */

@@ -2,12 +2,14 @@ import { createWriteStream } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import yauzl from 'yauzl';
+import type { Entry, ZipFile } from 'yauzl';
 import { PlatformError } from '../contract/errors.ts';
+import { openZip } from '../platform/zip-archive.ts';
 
 export type ArchiveLimits = { readonly maxEntries: number; readonly maxBytes: number };
 
-export type ArchiveContent = { readonly entries: number; readonly bytes: number };
+/** What an archive's table of contents declares. */
+export type ArchiveContent = { readonly entries: number; readonly bytes: number; readonly largestBytes: number };
 
 const S_IFMT = 0o170000;
 const S_IFLNK = 0o120000;
@@ -20,23 +22,24 @@ const PLAIN = new Set([0, 0o100000, 0o040000]);
  * @throws PlatformError 'AppPackageInvalid' naming the entry
  */
 export async function checkArchive(file: string, limits: ArchiveLimits): Promise<ArchiveContent> {
-  const content = { entries: 0, bytes: 0 };
+  const content = { entries: 0, bytes: 0, largestBytes: 0 };
   const links = new Set<string>();
-  await eachEntry(file, async (entry, zip) => {
+  await eachEntry(file, (entry, zip) => {
     content.entries += 1;
     content.bytes += entry.uncompressedSize;
+    content.largestBytes = Math.max(content.largestBytes, entry.uncompressedSize);
     const kind = kindOf(entry);
     if (kind !== S_IFLNK && !PLAIN.has(kind)) throw invalid(`'${entry.fileName}' is not a file, folder or link`);
     const name = entry.fileName.replace(/\/+$/, '');
-    if (parentsOf(name).some((parent) => links.has(parent))) throw invalid(`'${name}' would be written through a link`);
-    if (kind === S_IFLNK) {
-      links.add(name);
-      await checkLink(name, entry, zip);
-    }
+    if (links.size > 0 && parentsOf(name).some((parent) => links.has(parent)))
+      throw invalid(`'${name}' would be written through a link`);
     if (content.entries > limits.maxEntries) throw invalid(`it has more than ${limits.maxEntries} entries`);
     if (content.bytes > limits.maxBytes) {
       throw invalid(`it is larger than ${Math.floor(limits.maxBytes / 1_048_576)} MB once unpacked`);
     }
+    if (kind !== S_IFLNK) return;
+    links.add(name);
+    return checkLink(name, entry, zip);
   });
   return content;
 }
@@ -50,50 +53,49 @@ export async function unpackArchive(file: string, folder: string, limits: Archiv
     if (entry.fileName.endsWith('/')) return void (await mkdir(target, { recursive: true }));
     if (kindOf(entry) === S_IFLNK) return;
     await mkdir(dirname(target), { recursive: true });
-    const stream = await openEntry(zip, entry);
+    const stream = await zip.openReadStreamPromise(entry);
     await pipeline(stream, createWriteStream(target));
     await chmod(target, modeOf(entry) & 0o111 ? 0o755 : 0o644);
   });
 }
 
-async function checkLink(name: string, entry: yauzl.Entry, zip: yauzl.ZipFile): Promise<void> {
+async function checkLink(name: string, entry: Entry, zip: ZipFile): Promise<void> {
   if (entry.uncompressedSize > 4096) throw invalid(`the link '${name}' is too long`);
   let target = '';
-  for await (const chunk of await openEntry(zip, entry)) target += String(chunk);
+  for await (const chunk of await zip.openReadStreamPromise(entry)) target += String(chunk);
   const place = posix.join(posix.dirname(name), target);
   if (target.startsWith('/') || place === '..' || place.startsWith('../')) {
     throw invalid(`'${name}' links to '${target}', outside of the app`);
   }
 }
 
-function eachEntry(file: string, visit: (entry: yauzl.Entry, zip: yauzl.ZipFile) => Promise<void>): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  yauzl.open(file, { lazyEntries: true, autoClose: true, validateEntrySizes: true }, (error, zip) => {
-    if (error) return reject(invalid(error.message, error));
-    zip.on('error', (cause: Error) => reject(invalid(cause.message, cause)));
-    zip.on('end', resolve);
-    zip.on('entry', (entry: yauzl.Entry) => {
-      visit(entry, zip).then(
-        () => zip.readEntry(),
-        (cause) => {
-          zip.close();
-          reject(cause);
-        },
-      );
-    });
-    zip.readEntry();
-  });
-  return promise;
+async function eachEntry(file: string, visit: (entry: Entry, zip: ZipFile) => Promise<void> | void): Promise<void> {
+  const zip = await readable(() => openZip(file));
+  try {
+    const entries = zip.eachEntry();
+    for (;;) {
+      const next = await readable(() => entries.next());
+      if (next.done) return;
+      const visited = visit(next.value, zip);
+      if (visited) await visited;
+    }
+  } finally {
+    zip.close();
+  }
 }
 
-function openEntry(zip: yauzl.ZipFile, entry: yauzl.Entry): Promise<NodeJS.ReadableStream> {
-  const { promise, resolve, reject } = Promise.withResolvers<NodeJS.ReadableStream>();
-  zip.openReadStream(entry, (error, stream) => (error ? reject(error) : resolve(stream)));
-  return promise;
+/** The zip library reports damage as plain errors; a disk's come with the name of the call. */
+async function readable<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) throw error;
+    throw invalid((error as Error).message, error as Error);
+  }
 }
 
-const modeOf = (entry: yauzl.Entry) => entry.externalFileAttributes >>> 16;
-const kindOf = (entry: yauzl.Entry) => modeOf(entry) & S_IFMT;
+const modeOf = (entry: Entry) => entry.externalFileAttributes >>> 16;
+const kindOf = (entry: Entry) => modeOf(entry) & S_IFMT;
 
 function parentsOf(name: string): string[] {
   const parts = name.split('/');

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { ContainerError } from '../container/container.ts';
 import { subjects } from '../contract/subjects.ts';
-import { stagerWorld, zip } from './testing/stager-world.ts';
+import { lyingZip, stagerWorld, zip } from './testing/stager-world.ts';
 
 const executable = (text: string) => ({ text: `#!/bin/bash\n${text}\n`, mode: 0o100755 });
 
@@ -116,6 +116,20 @@ test('harmful packages are refused before a container is made', async () => {
     assert.match(error ?? '', expected);
     assert.equal(error_info?.type, 'AppPackageInvalid');
   }
+});
+
+test('a package that unpacks to more than it declares is refused, whichever way it lies', async () => {
+  await using world = await stagerWorld();
+  const honest = await zip({ Procfile: 'web: x\n', bomb: 'z'.repeat(5_000_000), other: 'y'.repeat(1_000_000) });
+  for (const [i, name] of ['bomb', 'other'].entries()) {
+    world.blobs.files.set('package', lyingZip(honest, name, 10));
+    await world.stage(world.request({ task_id: `bomb-${i}` }));
+    const { error, error_info } = await world.blobs.result(`bomb-${i}`);
+    assert.match(error ?? '', /The app package is invalid: it unpacks to more than it declares/);
+    assert.equal(error_info?.type, 'AppPackageInvalid');
+    assert.equal(world.blobs.files.has('droplet'), false);
+  }
+  assert.deepEqual(await world.engine.list(), []);
 });
 
 test('a buildpack that fails is named with the last lines it printed', async () => {

@@ -163,11 +163,12 @@ export class StagingTask {
 
   async #checkPackage(): Promise<void> {
     const { maxPackageEntries, maxUnpackedMb } = this.#context.config.controller;
-    const { entries, bytes } = await checkArchive(this.#input('package.zip'), {
+    const { entries, bytes, largestBytes } = await checkArchive(this.#input('package.zip'), {
       maxEntries: maxPackageEntries,
       maxBytes: maxUnpackedMb * 1_048_576,
     });
     if (entries === 0) throw new PlatformError('AppPackageInvalid', 'it is empty; push from the folder of the app');
+    await writeFile(this.#input('declared'), `${Math.max(1, Math.ceil(largestBytes / 1024))} ${bytes}\n`);
     this.#log.say(`Downloaded app package (${entries} files, ${formatBytes(bytes)} unpacked)`);
   }
 

@@ -1,8 +1,8 @@
 import { open, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { openPromise } from 'yauzl';
 import { type Detection, detectFramework, filesToRead } from '../../core/framework.ts';
+import { openZip } from '../../platform/zip-archive.ts';
 import { ClientError } from '../client-error.ts';
 import { listAppFiles } from './app-files.ts';
 import type { Bits } from './upload.ts';
@@ -65,7 +65,7 @@ async function readArchive(path: string): Promise<{ files: string[]; texts: Map<
   const files: string[] = [];
   const texts = new Map<string, string>();
   try {
-    const archive = await openPromise(path, { autoClose: false, lazyEntries: true });
+    const archive = await openZip(path);
     try {
       for await (const entry of archive.eachEntry()) {
         files.push(entry.fileName);

@@ -21,10 +21,19 @@ at_work() { printf '%s' "$1" > "$out/at-work"; }
 
 unpack() {
   mkdir -p "$app" "$deps" "$profile" "$home/logs" "$home/tmp" || fail 225 "The home folder can't be written"
-  unzip -qq -o "$staging/in/package.zip" -d "$app" < /dev/null
-  local code=$?
+  # A table of contents can lie: no file gets larger than the largest one declared, nor all of them than their sum.
+  local largest_kb total_bytes code written
+  read -r largest_kb total_bytes < "$staging/in/declared"
+  (ulimit -c 0 -f "$largest_kb" && exec unzip -qq -o "$staging/in/package.zip" -d "$app" < /dev/null)
+  code=$?
+  # Killed by the limit, or told by it where that signal is ignored; a full disk takes no other file either.
+  if [ $code -eq 153 ] || { [ $code -eq 50 ] && head -c 100000 /dev/zero > "$out/probe"; }; then
+    fail 228 "A file of the package unpacks to more than the package declares"
+  fi
   [ $code -le 1 ] || fail 225 "unzip ended with status $code"
   chmod -R u+rwX "$app"
+  written=$(find "$app" -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%.0f", sum }')
+  [ "$written" -le "$total_bytes" ] || fail 228 "The package unpacks to $written bytes and declares $total_bytes"
   if [ -f "$staging/in/cache.tgz" ] && ! tar -xzf "$staging/in/cache.tgz" -C "$cache"; then
     echo "The build cache can't be read; going on without it"
     find "$cache" -mindepth 1 -delete
