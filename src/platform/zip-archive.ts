@@ -51,7 +51,10 @@ class WindowReader extends RandomAccessReader {
     done: (error: Error | null, bytesRead?: number) => void,
   ): void {
     const copied = this.#copy(buffer, { offset, length, position });
-    if (copied === length) return queueMicrotask(() => done(null, length));
+    if (copied === length) {
+      queueMicrotask(() => done(null, length));
+      return;
+    }
     const window = Buffer.allocUnsafe(Math.max(WINDOW_BYTES, length));
     readFile(this.#file.fd, window, 0, window.length, position, (error, bytesRead) => {
       if (error) return done(error);
