@@ -17,10 +17,21 @@ export interface BlobStore {
   delete(key: string): Promise<void>;
   /** Keys that begin with a prefix, in no particular order. */
   list(prefix: string): AsyncIterable<string>;
+  /**
+   * Can blobs be read and written now?
+   *
+   * @throws BlobStoreError saying why not and what to do
+   */
+  check(): Promise<void>;
+}
+
+/** The store can't do what was asked at present; the message says why and what to do, and holds no secret. */
+export class BlobStoreError extends Error {
+  override name = 'BlobStoreError';
 }
 
 /** A blob could not be stored for lack of space; the message says where. */
-export class BlobStoreFullError extends Error {
+export class BlobStoreFullError extends BlobStoreError {
   override name = 'BlobStoreFullError';
 }
 

@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, type Stats } from 'node:fs';
-import { type FileHandle, mkdir, open, opendir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { constants, createReadStream, type Stats } from 'node:fs';
+import { access, type FileHandle, mkdir, open, opendir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Static } from 'typebox';
 import { decode } from '../contract/decode.ts';
 import { isMissing, writeFileAtomic } from '../platform/files.ts';
-import { type BlobInfo, type BlobStore, BlobStoreFullError, checkBlobKey } from './blobstore.ts';
+import { type BlobInfo, type BlobStore, BlobStoreError, BlobStoreFullError, checkBlobKey } from './blobstore.ts';
 import { Description } from './description.ts';
 
 const INCOMING = '.incoming';
@@ -19,7 +19,13 @@ const LEFTOVER_MS = 24 * 3_600_000;
  */
 export async function diskBlobStore(root: string): Promise<BlobStore> {
   const incoming = join(root, INCOMING);
-  await mkdir(incoming, { recursive: true });
+  try {
+    await mkdir(incoming, { recursive: true });
+  } catch (error) {
+    throw new BlobStoreError(`the blob store's folder ${root} can't be used (${codeOf(error)}); is it mounted?`, {
+      cause: error,
+    });
+  }
   await removeLeftovers(incoming);
   const fileOf = (key: string) => join(root, checkBlobKey(key));
 
@@ -32,6 +38,7 @@ export async function diskBlobStore(root: string): Promise<BlobStore> {
         const identity = identityOf(await stat(temporary));
         await mkdir(dirname(path), { recursive: true });
         await rename(temporary, path);
+        // Its folder is synced with it.
         await writeFileAtomic(descriptionOf(path), JSON.stringify({ ...sums, identity }));
         return { key, ...sums };
       } catch (error) {
@@ -61,9 +68,19 @@ export async function diskBlobStore(root: string): Promise<BlobStore> {
       await rm(path, { force: true });
     },
     list: (prefix) => listKeys(root, prefix),
+    check: async () => {
+      try {
+        await access(incoming, constants.R_OK | constants.W_OK | constants.X_OK);
+      } catch (error) {
+        throw new BlobStoreError(`the blob store's folder ${root} can't be used (${codeOf(error)}); is it mounted?`, {
+          cause: error,
+        });
+      }
+    },
   };
 }
 
+const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error));
 const descriptionOf = (path: string) => join(dirname(path), `.${path.slice(dirname(path).length + 1)}.json`);
 
 type Sums = Omit<BlobInfo, 'key'>;

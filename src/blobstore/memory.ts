@@ -27,5 +27,6 @@ export function memoryBlobStore(): BlobStore {
     list: async function* (prefix) {
       for (const key of [...blobs.keys()]) if (key.startsWith(prefix)) yield key;
     },
+    check: async () => {},
   };
 }

@@ -178,6 +178,42 @@ export const ClusterConfig = Type.Object({
     },
     { default: {} },
   ),
+  blobs: Type.Object(
+    {
+      kind: Type.String({
+        default: 'folder',
+        pattern: '^(folder|s3)$',
+        description: 'Where packages, droplets, buildpacks and caches are kept: `folder` or `s3`',
+      }),
+      folder: Type.String({
+        default: '',
+        pattern: '^(/.*)?$',
+        description:
+          'Folder of the blobs, one shared file system mounted on every controller; empty = a folder of this node, for a single controller',
+      }),
+      s3: Type.Object(
+        {
+          endpoint: Type.String({
+            default: '',
+            pattern: '^(https?://[^/?#]+/?)?$',
+            description: 'URL of the S3 server; empty = the public one of the region',
+          }),
+          region: Type.String({ default: 'us-east-1', minLength: 1, description: 'Region' }),
+          bucket: Type.String({ default: '', description: 'Bucket; it must exist' }),
+          pathStyle: Type.Boolean({ default: true, description: 'Bucket in the path, not in the host name' }),
+          caFile: Type.String({ default: '', description: 'PEM file on the controllers with the CA of the S3 server' }),
+          timeoutMs: ms(30_000, 'Longest silence of the S3 server'),
+        },
+        {
+          default: {},
+          additionalProperties: false,
+          description:
+            'S3 server, one key each, such as `blobs.s3.bucket`: endpoint, region, bucket, pathStyle, caFile, timeoutMs',
+        },
+      ),
+    },
+    { default: {} },
+  ),
   primary: Type.Object(
     { port: port(8025, 'Status port of the primary'), supervisorPort: port(9001, 'supervisord XML-RPC') },
     { default: {} },

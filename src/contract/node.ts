@@ -52,6 +52,8 @@ export const CredentialsFile = Type.Object({
   signingKey: Type.Optional(Type.String()),
   /** OAuth client secrets by client id. */
   clientSecrets: Type.Optional(Type.Record(Type.String(), Type.String())),
+  /** Keys of the S3 server that holds the blobs, for the controller. */
+  s3: Type.Optional(Type.Object({ accessKeyId: Type.String(), secretAccessKey: Type.String() })),
   /** supervisord's password, for the base role and kato. */
   supervisor: Type.Optional(Type.Object({ user: Type.String(), password: Type.String() })),
 });

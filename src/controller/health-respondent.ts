@@ -30,7 +30,9 @@ export class HealthRespondent {
       const subscriptions = [
         bus.subscribe(subjects.healthStart, [], (request) => this.#start(request), { queue: 'cc' }),
         bus.subscribe(subjects.healthStop, [], (request) => this.#stop(request), { queue: 'cc' }),
-        bus.subscribe(subjects.bulkCredentials, [], (_empty, message) => message.respond(this.#credentials())),
+        bus.subscribe(subjects.bulkCredentials, [], (_empty, message) => message.respond(this.#credentials()), {
+          queue: 'cc',
+        }),
         bus.subscribe(subjects.dropletExited, [], (exited) => this.#exited(exited), {
           queue: 'crash_event_registration',
         }),

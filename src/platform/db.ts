@@ -23,6 +23,17 @@ export function openDatabase<S>(url: string, options: { schema: string; max?: nu
   return new Kysely<S>({ dialect: new PostgresDialect({ pool }) });
 }
 
+const AWAY_CODES =
+  /^(ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08\w{3}|57P0[123]|53300)$/;
+
+/** Is the server not there, starting, stopping, or out of connections: may the same be tried again in a moment? */
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('code' in error && AWAY_CODES.test(String(error.code))) return true;
+  // The driver gives these no code.
+  return /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message);
+}
+
 /** One step of a schema's history. `name` orders them and never changes once landed. */
 export type Migration = { readonly name: string; readonly up: (tx: Tx<unknown>) => Promise<void> };
 

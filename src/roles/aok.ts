@@ -8,8 +8,9 @@ import { componentPart } from '../bus/component.ts';
 import { Registrant } from '../bus/registrant.ts';
 import { systemHosts } from '../contract/hosts.ts';
 import type { Boot } from '../platform/config.ts';
-import { type Db, migrate, openDatabase } from '../platform/db.ts';
+import { type Db, openDatabase } from '../platform/db.ts';
 import { part } from '../platform/lifecycle.ts';
+import { migrateWhenUp } from './database.ts';
 import type { Role } from './role.ts';
 
 const LISTEN = '127.0.0.1';
@@ -27,7 +28,7 @@ export const aok: Role = (boot, bus) => {
   const service = buildAok({ ...boot, db, encryptionKey, signingKey, clientSecrets });
   return [
     part('database', async () => {
-      await migrate(db as Db<unknown>, schemaName, migrations);
+      await migrateWhenUp(boot, { db: db as Db<unknown>, schema: schemaName, migrations });
       await service.prepare();
       const pruning = boot.clock.every(PRUNE_MS, () =>
         service.prune().catch((error) => boot.log.warn('failed-pruning', { error })),

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { diskBlobStore } from '../blobstore/disk.ts';
+import { BlobStoreError } from '../blobstore/blobstore.ts';
 import type { Bus } from '../bus/bus.ts';
 import { componentPart } from '../bus/component.ts';
 import { Registrant } from '../bus/registrant.ts';
@@ -22,16 +22,16 @@ import type { ControllerSchema } from '../controller/store/schema.ts';
 import { organizationScopes } from '../controller/store/scope.ts';
 import { seedPlatform } from '../controller/store/seed.ts';
 import type { Boot } from '../platform/config.ts';
-import { type Db, migrate, openDatabase } from '../platform/db.ts';
+import { type Db, openDatabase } from '../platform/db.ts';
 import { type Part, part } from '../platform/lifecycle.ts';
 import { sourceRoot } from '../platform/paths.ts';
 import { secretBox } from '../platform/secret-box.ts';
 import { tokenVerifier } from '../platform/token-verifier.ts';
+import { openBlobStore } from './blob-store.ts';
+import { migrateWhenUp } from './database.ts';
 import type { Role } from './role.ts';
 
 const LISTEN = '127.0.0.1';
-const DATABASE_RETRY_MS = 500;
-const DATABASE_WAIT_MS = 60_000;
 const STATUS_MS = 30_000;
 
 /** The Cloud Controller: the API, its jobs, staging and placement, and the console's files. */
@@ -47,7 +47,7 @@ export const controller: Role = async (boot, bus) => {
   const deps: Controller = {
     db,
     bus,
-    blobs: await diskBlobStore(boot.paths.blobs),
+    blobs: await openBlobStore(boot),
     config: boot.config,
     clock: boot.clock,
     random: boot.random,
@@ -64,7 +64,7 @@ export const controller: Role = async (boot, bus) => {
     jobCommitted: () => jobs.wake(),
   };
   const services = createAppServices(deps, join(boot.paths.scratch, 'controller'));
-  const status: Status = {};
+  const status: Status = { counts: {}, unwell: undefined };
   const jobs = new JobWorker(deps, { ...controllerJobs, ...appJobs(() => services) });
   return [
     databasePart(boot, db),
@@ -74,8 +74,12 @@ export const controller: Role = async (boot, bus) => {
       return () => jobs[Symbol.asyncDispose]();
     }),
     part('http', () => listen(deps, services, status)),
-    part('status', () => keepStatus(boot, db, status)),
-    componentPart({ type: 'CloudController', bus, boot, varz: () => ({ ...status, jobs_running: jobs.running }) }),
+    part('status', () => keepStatus(boot, deps, status)),
+    componentPart({
+      ...{ type: 'CloudController', bus, boot },
+      varz: () => ({ ...status.counts, jobs_running: jobs.running }),
+      unwell: () => status.unwell,
+    }),
     part('routes', () => registerRoutes(boot, bus)),
   ];
 };
@@ -83,34 +87,36 @@ export const controller: Role = async (boot, bus) => {
 /** The database may come up after us: wait for it rather than fall. */
 function databasePart(boot: Boot, db: ControllerDb): Part {
   return part('database', async () => {
-    const deadlineMs = boot.clock.nowMs() + DATABASE_WAIT_MS;
-    for (;;) {
-      try {
-        await migrate(db as Db<unknown>, controllerSchemaName, controllerMigrations);
-        break;
-      } catch (error) {
-        const isAway =
-          error instanceof Error && 'code' in error && /^(ECONNREFUSED|ENOENT|57P03)$/.test(String(error.code));
-        if (!isAway || boot.clock.nowMs() > deadlineMs) throw error;
-        await boot.clock.sleep(DATABASE_RETRY_MS, boot.stop);
-      }
-    }
+    const tables = { schema: controllerSchemaName, migrations: controllerMigrations };
+    await migrateWhenUp(boot, { db: db as Db<unknown>, ...tables });
     await seedPlatform(db, { random: boot.random, domain: boot.config.cluster.domain });
     return () => db.destroy();
   });
 }
 
 /** What the status page tells besides what every component does. */
-type Status = { vcap_sinatra?: Traffic; cc_user_count?: number; cc_job_queue_length?: number };
+type Status = {
+  counts: { vcap_sinatra?: Traffic; cc_user_count?: number; cc_job_queue_length?: number };
+  /** Why blobs can't be used now. */
+  unwell: string | undefined;
+};
 
-/** Counts of the database, brought up to date now and then. */
-function keepStatus(boot: Boot, db: ControllerDb, status: Status): () => void {
+/** Counts of the database and the state of the blob store, brought up to date now and then. */
+function keepStatus(boot: Boot, { db, blobs }: Controller, status: Status): () => void {
   const refresh = async () => {
     try {
       const { jobs, users } = await countWork(db);
-      Object.assign(status, { cc_user_count: users, cc_job_queue_length: jobs });
+      Object.assign(status.counts, { cc_user_count: users, cc_job_queue_length: jobs });
     } catch (error) {
       boot.log.warn('failed-to-count', { error });
+    }
+    try {
+      await blobs.check();
+      status.unwell = undefined;
+    } catch (error) {
+      if (!(error instanceof BlobStoreError)) throw error;
+      if (status.unwell !== error.message) boot.log.error('failed-to-use-blobs', { error });
+      status.unwell = error.message;
     }
   };
   const timer = boot.clock.every(STATUS_MS, refresh);
@@ -121,7 +127,7 @@ function keepStatus(boot: Boot, db: ControllerDb, status: Status): () => void {
 async function listen(deps: Controller, services: AppServices, status: Status): Promise<() => Promise<void>> {
   const files = consoleFiles(join(sourceRoot, 'dist', 'console'), deps.config.cluster.domain);
   const server = await buildServer(deps, [...controllerRoutes, ...appSideRoutes(services)], files);
-  status.vcap_sinatra = measureTraffic(server);
+  status.counts.vcap_sinatra = measureTraffic(server);
   await server.listen({ host: LISTEN, port: deps.config.controller.port });
   return () => server.close();
 }

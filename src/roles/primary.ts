@@ -1,6 +1,6 @@
 import { componentPart } from '../bus/component.ts';
 import { subjects } from '../contract/subjects.ts';
-import { migrate, openDatabase } from '../platform/db.ts';
+import { type Db, openDatabase } from '../platform/db.ts';
 import { readJsonIfExists } from '../platform/files.ts';
 import { part } from '../platform/lifecycle.ts';
 import { ConfigService } from '../primary/config-service.ts';
@@ -9,6 +9,7 @@ import { ConfigStore } from '../primary/store/config-store.ts';
 import { migrations } from '../primary/store/migrations.ts';
 import { NodeStore } from '../primary/store/node-store.ts';
 import { type PrimarySchema, schemaName } from '../primary/store/schema.ts';
+import { migrateWhenUp } from './database.ts';
 import type { Role } from './role.ts';
 
 /** Cluster configuration and node registry. */
@@ -20,7 +21,7 @@ export const primary: Role = (boot, bus) => {
   const registry = new NodeRegistry({ store: new NodeStore(db), clock: boot.clock, log: boot.log });
   return [
     part('database', async () => {
-      await migrate(db as never, schemaName, migrations);
+      await migrateWhenUp(boot, { db: db as Db<unknown>, schema: schemaName, migrations });
       await store.initialise((await readJsonIfExists(boot.paths.clusterFile)) ?? {});
       return () => db.destroy();
     }),

@@ -1,11 +1,13 @@
+import { BlobStoreError } from '../../blobstore/blobstore.ts';
 import { type ErrorDocument, errorDocument, errorTable, PlatformError } from '../../contract/errors.ts';
+import { isDatabaseAway } from '../../platform/db.ts';
 
 /** An error as the API answers it; `isBug` asks for a stack in the log. */
 export type ErrorAnswer = { readonly status: number; readonly body: ErrorDocument; readonly isBug: boolean };
 
-const DATABASE_AWAY = /^(08|57P|53300)/;
+const CONNECTING = new Set(['connect', 'getaddrinfo', 'read', 'write']);
 const NOT_TEXT = new Set(['22021', '22P05', '22P02']);
-const UNREACHABLE = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIMEDOUT']);
+const FROM_SYSTEM = /^E/;
 
 /** Turns whatever was thrown into the error document of the API. */
 export function answerError(error: unknown, requestId: string): ErrorAnswer {
@@ -16,7 +18,12 @@ export function answerError(error: unknown, requestId: string): ErrorAnswer {
   if (code.startsWith('FST_ERR_CTP') || isSyntax(error)) return platform('MessageParseError', 'invalid request body');
   if (code.startsWith('FST_ERR_BAD_URL')) return platform('BadRequest', 'the path is not a valid URL');
   if (NOT_TEXT.has(code)) return platform('UnprocessableEntity', 'A text contains a character that cannot be stored.');
-  if (DATABASE_AWAY.test(code) || (UNREACHABLE.has(code) && 'syscall' in error && error.syscall === 'connect')) {
+  if (error instanceof BlobStoreError) {
+    const detail = `The store of packages and droplets can't be used: ${error.message}.`;
+    return { ...platform('ServiceUnavailable', detail), isBug: true };
+  }
+  const isOfConnection = !FROM_SYSTEM.test(code) || ('syscall' in error && CONNECTING.has(String(error.syscall)));
+  if (isDatabaseAway(error) && isOfConnection) {
     return {
       ...platform('ServiceUnavailable', 'The control database cannot be reached. Try again in a moment.'),
       isBug: true,

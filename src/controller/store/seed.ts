@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { defaultStack } from '../../contract/stacks.ts';
 import type { Db } from '../../platform/db.ts';
 import type { Random } from '../../platform/random.ts';
@@ -32,6 +33,8 @@ export async function seedPlatform(
 ): Promise<void> {
   const { random, domain } = options;
   await db.transaction().execute(async (tx) => {
+    // Several controllers may start at once.
+    await sql`select pg_advisory_xact_lock(hashtext('seed the platform'))`.execute(tx);
     const add = async <T extends { name: string }>(items: readonly T[], insert: (item: T) => Promise<unknown>) => {
       for (const item of items) await insert(item);
     };
