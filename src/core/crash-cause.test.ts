@@ -52,6 +52,13 @@ test('an app that neither crashed nor became healthy is told what its health che
   assert.match(adviseStart({ ...process, check: 'process' }, undefined, []), /stackato logs demo/);
 });
 
+test('a program of another processor is known by what the shell says of it', () => {
+  const cause = causeOfCrash({ status: 126, description: 'Exited with status 126' });
+  const words = ['bash: line 1: ./prog: cannot execute binary file: Exec format error'];
+  assert.match(adviseStart(process, cause, words), /another processor/);
+  assert.match(adviseStart(process, cause, []), /chmod/);
+});
+
 test("a full disk or heap is known by the app's own words", () => {
   const cause = causeOfCrash({ status: 134, description: 'Exited with status 134' });
   assert.match(adviseStart(process, cause, ['FATAL ERROR: JavaScript heap out of memory']), /-m 512M/);

@@ -94,6 +94,9 @@ function adviseExit(process: StartedProcess, status: number, words: string): str
   if (status === 127) {
     return 'A program that the start command names was not found; check the Procfile or give another: stackato push --command "…"';
   }
+  if (/\bExec format error\b|\bENOEXEC\b/i.test(words)) {
+    return 'The start command names a program that was built for another processor or system; build it for the platform (Linux), or push its source';
+  }
   if (status === 126) {
     return 'The start command names a file that may not be executed; make it executable (chmod +x) and push again';
   }
