@@ -103,6 +103,11 @@ export const ClusterConfig = Type.Object({
         default: 2000,
         description: 'Lines a second per instance before lines are dropped, which is said',
       }),
+      logKbPerS: Type.Integer({
+        default: 4096,
+        minimum: 1,
+        description: 'KB of lines a second per instance before lines are dropped, which is said',
+      }),
       hostPortFirst: port(40_001, 'First host port for instances'),
       hostPortLast: port(59_999, 'Last host port for instances'),
     },

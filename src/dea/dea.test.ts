@@ -87,6 +87,39 @@ test('out of memory is called that', async () => {
   assert.match(dea.heard.exited[0]?.exit_description ?? '', /^out of memory/);
 });
 
+test('a crash with a full disk says so in the log', async () => {
+  await using dea = await openHarness();
+  await dea.start();
+  const [instance] = dea.dea.registry.list();
+  assert.ok(instance);
+  dea.engine.setStats(instance.id, { diskBytes: 127.9 * 1_048_576 });
+  dea.engine.process(instance.id).exit(1);
+  await settle();
+  assert.equal(texts(dea).at(-1), 'Its disk of 128M is full');
+});
+
+test('a flood is cut, said once and counted once a second', async () => {
+  await using dea = await openHarness();
+  await dea.start();
+  const [instance] = dea.dea.registry.list();
+  assert.ok(instance);
+  const run = dea.engine.process(instance.id);
+  const told = () => texts(dea).filter((text) => /exceeded|dropped/.test(text));
+  for (let second = 0; second < 3; second++) {
+    for (let line = 0; line < 15_000; line++) run.print('x');
+    await dea.clock.advance(1000);
+  }
+  assert.deepEqual(told(), [
+    'app instance exceeded log rate limit (2000 lines/sec)',
+    ...['dropped 5000 log lines (4.9K) of this instance', 'dropped 13000 log lines (12.7K) of this instance'],
+    'dropped 13000 log lines (12.7K) of this instance',
+  ]);
+  for (let line = 0; line < 5000; line++) run.print('x');
+  run.exit(0);
+  await settle();
+  assert.equal(told().at(-1), 'dropped 3000 log lines (2.9K) of this instance', 'the end is not lost');
+});
+
 test('an app that never listens is told where it does listen', async () => {
   const table = '   0: 00000000:0BB8 00000000:0000 0A 00000000:00000000 00:00000000 00000000  2000 0 1';
   await using dea = await openHarness({

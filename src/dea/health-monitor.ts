@@ -8,7 +8,7 @@ import {
   parseListening,
 } from '../core/health-verdict.ts';
 import { appHome } from '../core/launch-command.ts';
-import type { Clock } from '../platform/clock.ts';
+import { type Clock, slept } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { healthQuestionOf, type Instance } from './instance.ts';
 import type { Probe } from './probe.ts';
@@ -87,16 +87,5 @@ async function findListening({ engine, log }: MonitorParts, instance: Instance):
   } catch (error) {
     log.warn('failed-to-list-ports', { instance: instance.id, error });
     return [];
-  }
-}
-
-/** False when the signal ended the wait. */
-async function slept(clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> {
-  try {
-    await clock.sleep(ms, signal);
-    return true;
-  } catch (error) {
-    if (signal.aborted) return false;
-    throw error;
   }
 }

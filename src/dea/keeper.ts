@@ -2,6 +2,7 @@ import type { Bus } from '../bus/bus.ts';
 import { type ContainerEngine, ContainerError, type Exit } from '../container/container.ts';
 import type { ClusterConfig } from '../contract/config.ts';
 import { subjects } from '../contract/subjects.ts';
+import { formatMb } from '../contract/units.ts';
 import { isRouted } from '../core/instance-state.ts';
 import type { Boot } from '../platform/config.ts';
 import type { AppLog } from './app-log.ts';
@@ -15,6 +16,7 @@ import type { Probe } from './probe.ts';
 import type { Registry } from './registry.ts';
 import type { Routes } from './routes.ts';
 import type { Snapshot } from './snapshot.ts';
+import { isDiskFull } from './stats.ts';
 
 export type ExitReason = 'CRASHED' | 'STOPPED' | 'DEA_SHUTDOWN';
 
@@ -178,7 +180,9 @@ export class Keeper {
 
   #follow(instance: Instance): void {
     const { engine, log, leave } = this.#parts;
-    const pump = { ...this.#parts, linesPerS: this.#parts.config.dea.logLinesPerS };
+    const { logLinesPerS, logKbPerS } = this.#parts.config.dea;
+    const limits = { linesPerS: logLinesPerS, platformBytesPerS: logKbPerS * 1024 };
+    const pump = { ...this.#parts, limits };
     const isGone = (error: unknown) => error instanceof ContainerError && error.kind === 'not-found';
     instance.drained = pumpOutput(pump, instance, leave).catch((error: unknown) => {
       if (!isGone(error) && !leave.aborted) log.error('failed-to-read-output', { instance: instance.id, error });
@@ -222,6 +226,9 @@ export class Keeper {
     await this.#awaitDrained(instance);
     if (instance.startedAtMs > 0) appLog.say(instance, `Exit status ${ending.status}`);
     appLog.say(instance, `Instance ${instance.id} crashed: ${ending.description}`);
+    if (instance.startedAtMs > 0 && (await isDiskFull(this.#parts.engine, instance))) {
+      appLog.say(instance, `Its disk of ${formatMb(instance.message.limits.disk)} is full`);
+    }
   }
 
   #sayExited(instance: Instance, reason: ExitReason): void {

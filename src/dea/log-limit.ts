@@ -1,3 +1,5 @@
+import { formatBytes } from '../contract/units.ts';
+
 /** A bucket that fills at a rate; a burst of several seconds passes. */
 class Bucket {
   readonly #perS: number;
@@ -21,34 +23,69 @@ class Bucket {
   }
 }
 
-/** Lets an instance's lines through up to its limits, and says when and how many it drops. */
-export class LogLimit {
-  readonly #lines: Bucket;
-  readonly #bytes: Bucket | undefined;
-  readonly #said: string;
-  #dropped = 0;
+/** A burst of so long at the full rate passes. */
+const BURST_S = 5;
 
-  /** @param limits `bytesPerS` below 0 is no limit */
-  constructor(limits: { linesPerS: number; bytesPerS: number }, nowMs: number) {
-    this.#lines = new Bucket(limits.linesPerS, 5, nowMs);
-    const isLimited = limits.bytesPerS >= 0;
-    this.#bytes = isLimited ? new Bucket(limits.bytesPerS, 1, nowMs) : undefined;
-    this.#said = isLimited ? `${limits.bytesPerS} bytes/sec` : `${limits.linesPerS} lines/sec`;
+export type LogLimits = {
+  /** What the platform carries of one instance. */
+  readonly linesPerS: number;
+  readonly platformBytesPerS: number;
+  /** What its owner allowed it; below 0 is no limit. */
+  readonly bytesPerS: number;
+};
+
+/** Lets an instance's lines through up to its limits, says when it drops lines, and counts them. */
+export class LogLimit {
+  readonly #buckets: readonly { readonly bucket: Bucket; readonly isLines: boolean; readonly name: string }[];
+  #dropped = { lines: 0, bytes: 0 };
+  #isExceeded = false;
+
+  constructor({ linesPerS, platformBytesPerS, bytesPerS }: LogLimits, nowMs: number) {
+    const own = { bucket: new Bucket(bytesPerS, 1, nowMs), isLines: false, name: `${bytesPerS} bytes/sec` };
+    this.#buckets = [
+      ...(bytesPerS >= 0 ? [own] : []),
+      { bucket: new Bucket(linesPerS, BURST_S, nowMs), isLines: true, name: `${linesPerS} lines/sec` },
+      {
+        bucket: new Bucket(platformBytesPerS, BURST_S, nowMs),
+        isLines: false,
+        name: `${platformBytesPerS} bytes/sec`,
+      },
+    ];
   }
 
-  /** The lines that pass, and what to say about the others. */
-  pass<T extends { readonly text: string }>(lines: readonly T[], nowMs: number): { passed: T[]; notices: string[] } {
+  /** Were lines dropped that `tell` has not told of, or just now? */
+  get isExceeded(): boolean {
+    return this.#isExceeded;
+  }
+
+  /** The lines that pass; with the first that does not, why. */
+  pass<T extends { readonly text: string }>(
+    lines: readonly T[],
+    nowMs: number,
+  ): { readonly passed: T[]; readonly notice: string | undefined } {
     const passed: T[] = [];
-    const notices: string[] = [];
+    let notice: string | undefined;
     for (const line of lines) {
-      const fits = (this.#bytes?.take(Buffer.byteLength(line.text), nowMs) ?? true) && this.#lines.take(1, nowMs);
-      if (fits && this.#dropped > 0) {
-        notices.push(`${this.#dropped} log lines of this instance were dropped`);
-        this.#dropped = 0;
+      const bytes = Buffer.byteLength(line.text);
+      const exceeded = this.#buckets.find(({ bucket, isLines }) => !bucket.take(isLines ? 1 : bytes, nowMs));
+      if (exceeded === undefined) {
+        passed.push(line);
+        continue;
       }
-      if (fits) passed.push(line);
-      else if (this.#dropped++ === 0) notices.push(`app instance exceeded log rate limit (${this.#said})`);
+      this.#dropped.lines += 1;
+      this.#dropped.bytes += bytes;
+      if (!this.#isExceeded) notice = `app instance exceeded log rate limit (${exceeded.name})`;
+      this.#isExceeded = true;
     }
-    return { passed, notices };
+    return { passed, notice };
+  }
+
+  /** How much was dropped since this was asked last; nothing to tell ends the excess. */
+  tell(): string | undefined {
+    const { lines, bytes } = this.#dropped;
+    this.#dropped = { lines: 0, bytes: 0 };
+    this.#isExceeded = lines > 0;
+    if (lines === 0) return undefined;
+    return `dropped ${lines} log line${lines === 1 ? '' : 's'} (${formatBytes(bytes)}) of this instance`;
   }
 }

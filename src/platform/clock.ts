@@ -38,6 +38,17 @@ export const systemClock: Clock = {
   },
 };
 
+/** Waits `ms`; false when the signal ended the wait. */
+export async function slept(clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await clock.sleep(ms, signal);
+    return true;
+  } catch (error) {
+    if (signal.aborted) return false;
+    throw error;
+  }
+}
+
 type Waiter = { atMs: number; fire: () => unknown };
 
 /** A clock that moves only when told to. */
