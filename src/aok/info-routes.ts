@@ -25,7 +25,8 @@ export function infoRoutes(server: FastifyInstance, aok: Aok): void {
       prompts: {
         username: ['text', 'Email'],
         password: ['password', 'Password'],
-        passcode: ['password', `Temporary Authentication Code ( Get one at ${login}/passcode )`],
+        // Clients ask this of who wants single sign-on; without it they would ask an empty question.
+        passcode: ['password', 'Temporary Authentication Code (not offered here: log in with user name and password)'],
       },
       timestamp: new Date(aok.clock.nowMs()).toISOString(),
     };

@@ -8,6 +8,7 @@ import { environmentVariableGroupRoutes } from './handlers/environment-variable-
 import { featureFlagRoutes } from './handlers/feature-flag.ts';
 import { jobRoutes } from './handlers/job.ts';
 import { nodeRoutes } from './handlers/node.ts';
+import { notSupportedRoutes } from './handlers/not-supported.ts';
 import { organizationRoutes } from './handlers/organization.ts';
 import { organizationQuotaRoutes } from './handlers/organization-quota.ts';
 import { organizationUsageRoutes } from './handlers/organization-usage.ts';
@@ -42,6 +43,7 @@ export const organizationSideRoutes: readonly Route[] = [
   ...featureFlagRoutes,
   ...environmentVariableGroupRoutes,
   ...serviceRoutes,
+  ...notSupportedRoutes,
   ...stackRoutes,
   ...buildpackRoutes,
   ...organizationQuotaRoutes,

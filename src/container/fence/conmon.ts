@@ -34,7 +34,7 @@ export async function startConmon(
     const answer = await Promise.race([readAnswer(child.stdio[SYNC_FD] as Readable), started.promise]);
     if (answer && answer.pid > 0) return answer.pid;
     if (!answer && child.exitCode === null) await once(child, 'exit');
-    const said = answer?.message || errors.join('').trim() || 'conmon ended without an answer';
+    const said = answer?.message.trim() || errors.join('').trim() || 'conmon ended without an answer';
     throw failure('the runtime did not make the container', new Error(said));
   } finally {
     child.stderr?.destroy();

@@ -33,13 +33,16 @@ function describe(faults: Iterable<Fault>): string {
 
 function phraseOf(fault: Fault): string {
   const place = fault.instancePath.split('/').filter(Boolean).join(' ').replaceAll('_', ' ');
-  const params = fault.params as { requiredProperties?: string[] };
+  const params = fault.params as { requiredProperties?: string[]; allowedValues?: unknown[] };
   if (fault.keyword === 'required') {
     return (params.requiredProperties ?? []).map((name) => `${titled(`${place} ${name}`)} is required`).join(', ');
   }
   // Of an object that allows no other keys, each other key is a place where the schema is `false`.
   if (fault.keyword === 'boolean') return `Unknown field(s): '${place}'`;
-  return place ? `${titled(place)} ${fault.message}` : `The request body ${fault.message}`;
+  const message = params.allowedValues
+    ? `must be one of ${params.allowedValues.map((value) => `'${value}'`).join(', ')}`
+    : fault.message;
+  return place ? `${titled(place)} ${message}` : `The request body ${message}`;
 }
 
 function titled(text: string): string {

@@ -15,6 +15,9 @@ export const appFeatures: Readonly<Record<string, { description: string; enabled
   'file-based-vcap-services': { description: 'Enable file-based VCAP service bindings for the app', enabled: false },
 };
 
+/** Whether anything listens for SSH; clients are told, and the switches keep what was said. */
+const IS_SSH_SERVED: boolean = false;
+
 /** App features and the SSH switch. */
 export const appFeatureRoutes = ({ changes }: AppServices): readonly Route[] => [
   route({
@@ -61,6 +64,7 @@ export const appFeatureRoutes = ({ changes }: AppServices): readonly Route[] => 
     handler: async ({ controller, params }) => {
       const app = await getApp(controller.db, params.guid);
       const { space } = await getAppPlace(controller.db, app.space_guid);
+      if (!IS_SSH_SERVED) return ok({ enabled: false, reason: 'Disabled globally' });
       if (!space.sshEnabled) return ok({ enabled: false, reason: `Disabled for space ${space.name}` });
       const enabled = app.features.ssh ?? appFeatures.ssh?.enabled ?? false;
       return ok({ enabled, reason: enabled ? '' : `Disabled for app ${app.name}` });

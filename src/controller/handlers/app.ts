@@ -157,7 +157,7 @@ export const appRoutes = ({ changes, staging }: AppServices): readonly Route[] =
 /** A variable's value as text. */
 export function envText(key: string, value: unknown): string {
   const wrong = envProblem(key);
-  if (wrong) throw new PlatformError('UnprocessableEntity', wrong);
+  if (wrong) throw new PlatformError('UnprocessableEntity', `Environment variables ${wrong}`);
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   throw new PlatformError(

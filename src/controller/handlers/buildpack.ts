@@ -1,11 +1,13 @@
 import Type from 'typebox';
 import { PlatformError } from '../../contract/errors.ts';
 import { receiveBuildpack } from '../api/buildpack-upload.ts';
+import type { Controller } from '../api/controller.ts';
 import { listed } from '../api/list.ts';
 import { MetadataPatch, metadataColumns } from '../api/metadata.ts';
 import { accepted, created, ok } from '../api/reply.ts';
 import { type Route, route } from '../api/route.ts';
 import { presentBuildpack } from '../present/buildpack.ts';
+import { isStackKnown } from '../store/app.ts';
 import {
   type BuildpackRow,
   deleteBuildpack,
@@ -63,6 +65,7 @@ export const buildpackRoutes: readonly Route[] = [
     ),
     handler: async ({ controller, body, baseUrl }) => {
       const { metadata, position = 1, lifecycle = 'buildpack', ...rest } = body;
+      await checkStack(controller, body.stack);
       const guid = controller.random.guid();
       const columns = { ...rest, guid, lifecycle, ...metadataColumns(metadata) };
       await controller.db.transaction().execute((tx) => insertBuildpack(tx, columns, position));
@@ -77,6 +80,7 @@ export const buildpackRoutes: readonly Route[] = [
     body: Type.Object({ name: Type.Optional(Name), ...Common }, { additionalProperties: false }),
     handler: async ({ controller, params, body, baseUrl }) => {
       const { metadata, position, ...change } = body;
+      await checkStack(controller, body.stack);
       await controller.db.transaction().execute(async (tx) => {
         const now = await getBuildpack(tx, params.guid);
         if (now.stack !== null && change.stack !== undefined && change.stack !== now.stack) {
@@ -124,6 +128,11 @@ export const buildpackRoutes: readonly Route[] = [
     },
   }),
 ];
+
+async function checkStack({ db }: Controller, stack: string | null | undefined): Promise<void> {
+  if (stack === undefined || stack === null || (await isStackKnown(db, stack))) return;
+  throw new PlatformError('UnprocessableEntity', `Stack '${stack}' does not exist`);
+}
 
 function refuseLocked(row: BuildpackRow): void {
   if (row.locked) throw new PlatformError('UnprocessableEntity', 'The buildpack is locked. Unlock it first.');

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import Type from 'typebox';
 import { PlatformError } from '../../contract/errors.ts';
 import { authorize } from '../api/authorization.ts';
+import type { Controller } from '../api/controller.ts';
 import { listed } from '../api/list.ts';
 import { MetadataPatch, metadataColumns } from '../api/metadata.ts';
 import { ToOne } from '../api/relationship.ts';
@@ -9,6 +10,7 @@ import { accepted, created, ok } from '../api/reply.ts';
 import { type ApiRequest, type Route, route } from '../api/route.ts';
 import { recordAppEvent } from '../app-event.ts';
 import { sayToApp } from '../app-log.ts';
+import { checkDropletContent } from '../droplet-content.ts';
 import { presentDroplet } from '../present/droplet.ts';
 import { getApp } from '../store/app.ts';
 import {
@@ -138,6 +140,7 @@ export const dropletRoutes: readonly Route[] = [
           `Droplet may not be larger than ${controller.config.controller.maxUploadMb} MB`,
         );
       }
+      await checkStored(controller, `droplets/${now.guid}`);
       const guid = controller.random.guid();
       const row = await controller.db.transaction().execute(async (tx) => {
         const app = await getApp(tx, now.app_guid);
@@ -192,6 +195,17 @@ async function answerList(request: ApiRequest<string, DropletFilter>, appGuid?: 
   const { controller, caller, query, baseUrl } = request;
   const page = await listDroplets(controller.db, caller, appGuid === undefined ? { query } : { query, appGuid });
   return listed(request, page, { present: (row) => presentDroplet(row, baseUrl, false) });
+}
+
+async function checkStored({ blobs }: Controller, key: string): Promise<void> {
+  const content = await blobs.get(key);
+  if (!content) throw new Error(`${key} is gone right after its upload`);
+  try {
+    await checkDropletContent(content);
+  } catch (error) {
+    await blobs.delete(key);
+    throw error;
+  }
 }
 
 async function canSeeSecrets({ controller, caller }: ApiRequest, appGuid: string): Promise<boolean> {

@@ -31,6 +31,16 @@ test('bad manifests are refused in the words that clients know, and change nothi
       422,
       "For application 'a': Memory must use a supported unit: B, K, KB, M, MB, G, GB, T, or TB",
     ],
+    [
+      'applications: [{name: ok}, {name: a, docker: {image: nginx}}]',
+      422,
+      "For application 'a': Docker images are not supported yet on this platform; push source code.",
+    ],
+    [
+      'applications: [{name: a, lifecycle: cnb}]',
+      422,
+      "For application 'a': The cnb lifecycle is not supported yet on this platform; push source code.",
+    ],
     ['applications: [&x {name: a}, *x]', 400, 'Bad request: Manifest does not support Anchors and Aliases'],
   ];
   for (const [body, status, detail] of cases) assert.deepEqual(await apply(world, body), { status, detail }, body);
@@ -101,7 +111,10 @@ test('applying a manifest changes what it names and leaves the rest', async () =
     ['demo.stackato.localhost/api', 'http1'],
     ['other.stackato.localhost', 'http2'],
   ]);
-  assert.equal((await world.call('GET', `/v3/apps/${app.guid}/ssh_enabled`)).body.enabled, false);
+  const features = await world.call('GET', `/v3/apps/${app.guid}/features/ssh`);
+  assert.equal(features.body.enabled, false);
+  const ssh = (await world.call('GET', `/v3/apps/${app.guid}/ssh_enabled`)).body;
+  assert.deepEqual(ssh, { enabled: false, reason: 'Disabled globally' }, 'nothing listens for SSH yet');
 
   const written = await world.call('GET', `/v3/apps/${app.guid}/manifest`);
   assert.match(String(written.headers['content-type']), /yaml/);
@@ -114,6 +127,18 @@ test('applying a manifest changes what it names and leaves the rest', async () =
   assert.deepEqual(await apply(world, 'applications: [{name: demo, command: default, no-route: true}]'), done);
   assert.equal((await world.call('GET', `/v3/apps/${app.guid}/processes/web`)).body.command, null);
   assert.deepEqual((await world.call('GET', `/v3/apps/${app.guid}/routes`)).body.resources, []);
+});
+
+test("a variable of the platform's own is refused, and the answer says what it is about", async () => {
+  await using world = await appWorld();
+  const path = `/v3/apps/${await world.createApp('demo')}/environment_variables`;
+  for (const [name, why] of [
+    ['VCAP_X', 'cannot start with VCAP_'],
+    ['PORT', 'cannot set PORT'],
+  ] as const) {
+    const answer = await world.call('PATCH', path, { body: { var: { [name]: '1' } } });
+    assert.deepEqual([answer.status, answer.body.errors[0].detail], [422, `Environment variables ${why}`]);
+  }
 });
 
 test('a random route is made once, a default route only when there is none', async () => {

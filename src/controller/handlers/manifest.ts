@@ -112,8 +112,9 @@ async function createMissing(
   const createdApps: AppRow[] = [];
   const apps = await controller.db.transaction().execute(async (tx) => {
     const existing = await findAppsByName(tx, spaceGuid, names);
-    for (const name of names) {
+    for (const { name, docker, lifecycle } of manifests) {
       if (existing.some((app) => app.name.toLowerCase() === name.toLowerCase())) continue;
+      if (docker || (lifecycle && lifecycle !== 'buildpack')) refuseLifecycle(name, docker ? 'docker' : lifecycle);
       const guid = controller.random.guid();
       const stack = controller.config.controller.stackDefault;
       const app = await insertApp(tx, {
@@ -132,6 +133,13 @@ async function createMissing(
   });
   for (const app of createdApps) sayToApp(controller, app, { text: `Created app with guid ${app.guid}` });
   return apps;
+}
+
+/** Said before the app exists, so that a push that can't succeed leaves none behind. */
+function refuseLifecycle(name: string, lifecycle: string | undefined): never {
+  const what = lifecycle === 'docker' ? 'Docker images are' : `The ${lifecycle} lifecycle is`;
+  const detail = `For application '${name}': ${what} not supported yet on this platform; push source code.`;
+  throw new PlatformError('UnprocessableEntity', detail);
 }
 
 async function applyOne(

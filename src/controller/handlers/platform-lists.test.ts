@@ -47,6 +47,9 @@ test('the built-in buildpacks come in order, and a new one takes its place among
   const taken = await api.call('POST', '/v3/buildpacks', { body: { name: 'mine' } });
   assert.deepEqual([taken.status, taken.body.errors[0].code], [422, 290000]);
   assert.equal((await api.call('PATCH', path, { as: 'alice', body: {} })).status, 403);
+  const unknown = await api.call('PATCH', path, { body: { stack: 'nope' } });
+  assert.deepEqual([unknown.status, unknown.body.errors[0].detail], [422, "Stack 'nope' does not exist"]);
+  assert.equal((await api.call('POST', '/v3/buildpacks', { body: { name: 'other', stack: 'nope' } })).status, 422);
 
   assert.equal((await api.call('DELETE', path)).status, 202);
   assert.deepEqual(await names(), built);
