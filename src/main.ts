@@ -8,6 +8,7 @@ const roles: Readonly<Record<string, () => Promise<Role>>> = {
   controller: async () => (await import('./roles/controller.ts')).controller,
   dea: async () => (await import('./roles/dea.ts')).dea,
   health_manager: async () => (await import('./roles/health-manager.ts')).healthManager,
+  load_balancer: async () => (await import('./roles/load-balancer.ts')).loadBalancer,
   logyard: async () => (await import('./roles/logyard.ts')).logyard,
   primary: async () => (await import('./roles/primary.ts')).primary,
   router: async () => (await import('./roles/router.ts')).router,

@@ -11,6 +11,7 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url));
 /** Folder of a component → its user on the bus. */
 const users: Readonly<Record<string, string>> = {
   aok: 'aok',
+  balancer: 'load_balancer',
   base: 'base',
   controller: 'controller',
   dea: 'dea',

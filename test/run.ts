@@ -1,7 +1,7 @@
 import { globSync } from 'node:fs';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
-import { debianPackages, ensurePackages } from '../src/kato/setup/packages.ts';
+import { debianPackages, ensurePackages, rolePackages } from '../src/kato/setup/packages.ts';
 
 /**
  * Runs the tests: `npm test` all tiers in order, `npm test -- unit simulation` only those named,
@@ -29,7 +29,10 @@ if (unknown.length > 0) {
 /** What the tests use besides what the platform runs on. */
 const testPackages = ['busybox-static', 'chromium', 'curl', 'unzip'];
 if (process.getuid?.() === 0) {
-  const isNew = await ensurePackages([...debianPackages, ...testPackages], new AbortController().signal);
+  const isNew = await ensurePackages(
+    [...debianPackages, ...Object.values(rolePackages).flat(), ...testPackages],
+    new AbortController().signal,
+  );
   if (isNew) process.stdout.write('installed the Debian packages that were missing\n');
 } else process.stdout.write('not root: Debian packages are not installed, and tests that need root say so\n');
 

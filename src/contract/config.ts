@@ -158,6 +158,35 @@ export const ClusterConfig = Type.Object({
     },
     { default: {} },
   ),
+  balancer: Type.Object(
+    {
+      httpPort: port(80, 'HTTP of the load balancer'),
+      httpsPort: port(443, 'HTTPS of the load balancer'),
+      checkMs: ms(500, 'Interval at which each router is asked whether it is well'),
+      checkTimeoutMs: ms(1000, 'Longest wait for that answer; two failures in a row take a router out'),
+      connectTimeoutMs: ms(1000, 'Longest wait for a router to take a connection'),
+      idleS: seconds(1200, 'Longest silence on a connection, of a client or of a router'),
+      minTlsVersion: Type.String({ default: 'TLSv1.2', description: 'Lowest TLS version' }),
+      workers: Type.Integer({ default: 0, minimum: 0, description: 'nginx workers; 0 = one for each processor' }),
+      maxConnections: Type.Integer({
+        default: 20_000,
+        minimum: 100,
+        description: 'Connections of clients at one time, for each worker',
+      }),
+      drainMs: ms(5000, 'From the end of the load balancer until open requests are cut'),
+    },
+    { default: {} },
+  ),
+  mdns: Type.Object(
+    {
+      name: Type.String({
+        default: '',
+        pattern: '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$',
+        description: "The micro cloud's name on the local network, NAME.local; empty = the machine's host name",
+      }),
+    },
+    { default: {} },
+  ),
   health: Type.Object(
     {
       analysisMs: ms(1000, 'Interval of the analysis'),

@@ -100,6 +100,7 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
       hears: any(s.nodeFind, s.routerRegister, s.routerUnregister),
     },
   ],
+  load_balancer: [everyone],
   kato: [registry, { says: any(s.configGet, s.configSet), hears: any(s.configChanged) }],
 };
 

@@ -10,6 +10,7 @@ import {
   microRoles,
   planRoleChange,
   resolveRoles,
+  sociableRoles,
 } from './role-plan.ts';
 
 const micro = { roles: microRoles, isCore: true, isMicro: true };
@@ -83,6 +84,15 @@ test('a removed role stops its processes, an added one starts them', () => {
     started: ['dea'],
     stopped: [],
   });
+});
+
+test('a load balancer runs alone with base, and every other role may be had at once', () => {
+  const attached = { roles: ['base'], isCore: false, isMicro: false };
+  const changed = planRoleChange(attached, { add: ['load_balancer'], remove: [] });
+  assert.deepEqual(changed, { roles: ['base', 'load_balancer'], started: ['load_balancer'], stopped: [] });
+  const balancer = { ...attached, roles: ['base', 'load_balancer'] };
+  assert.match(JSON.stringify(planRoleChange(balancer, { add: ['dea'], remove: [] })), /excludes every other role/);
+  assert.ok('roles' in change([...sociableRoles]));
 });
 
 test('what may not be is refused with the reason', () => {

@@ -55,6 +55,7 @@ export const processPlans: readonly ProcessPlan[] = [
   process('aok', 'controller', { program: 'controller' }),
   process('logyard', 'controller', { program: 'controller' }),
   process('router', 'router', { account: 'root', stopWaitS: 30, stopPhase: 1, outlivedByCharges: true }),
+  process('load_balancer', 'load_balancer', { account: 'root', stopWaitS: 30, stopPhase: 1, outlivedByCharges: true }),
   process('dea', 'dea', { account: 'root', stopWaitS: 60, stopPhase: 1, outlivedByCharges: true }),
   process('stager', 'stager', { account: 'root', program: 'base', stopWaitS: 30, stopPhase: 1 }),
   // It would ask for new instances while the DEA stops the old ones.
@@ -72,6 +73,11 @@ export const microRoles: readonly RoleName[] = ['base', 'primary', 'controller',
 
 /** Roles that this version can run. */
 export const builtRoles: readonly RoleName[] = roleNames.filter((role) => processPlans.some((p) => p.role === role));
+
+/** Of those, the ones that `--all` stands for: a load balancer shares its node with nothing, and mdns is asked for by name. */
+export const sociableRoles: readonly RoleName[] = builtRoles.filter(
+  (role) => role !== 'load_balancer' && role !== 'mdns',
+);
 
 /** What a role is for, in a line. */
 export const roleDescriptions: Readonly<Record<RoleName, string>> = {

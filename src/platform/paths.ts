@@ -14,6 +14,8 @@ export function pathsOf(state: string) {
     state,
     nodeFile: at('node.json'),
     clusterFile: at('cluster.json'),
+    /** The nodes of the cluster. */
+    topologyFile: at('topology.json'),
     credentials: (process: string) => at('credentials', `${process}.json`),
     tls: at('tls'),
     caCertificate: at('tls', 'ca.pem'),
@@ -22,6 +24,9 @@ export function pathsOf(state: string) {
     routerCertificate: at('tls/router.pem'),
     /** More of them, any `*.pem`, chosen by the name the client asks for. */
     routerCertificates: at('tls/router.d'),
+    /** The load balancer's: as the routers', in one file each. */
+    balancerCertificate: at('tls/balancer.pem'),
+    balancerCertificates: at('tls/balancer.d'),
     run: at('run'),
     /** Files on their way; nothing in it outlives the process it belongs to. */
     scratch: at('scratch'),
@@ -33,6 +38,7 @@ export function pathsOf(state: string) {
     blobs: at('blobs'),
     fence: at('fence'),
     router: at('router'),
+    balancer: at('balancer'),
     logyard: at('logyard'),
     dea: at('dea'),
     stager: at('stager'),

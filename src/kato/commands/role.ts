@@ -7,10 +7,12 @@ import {
   resolveRoles,
   roleDescriptions,
   roleGroups,
+  sociableRoles,
 } from '../../core/role-plan.ts';
 import { restartProcesses, startProcesses, stopProcesses } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
+import { ensureRolePackages } from '../setup/packages.ts';
 import { writeRoles } from '../setup/state-folder.ts';
 import { table } from '../terminal.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
@@ -24,8 +26,8 @@ export function roleCommand(program: Command, context: CommandContext): void {
   group
     .command('add')
     .argument('[role...]', 'roles or groups of roles')
-    .option('--all', 'every role that this version has')
-    .option('--all-but <role...>', 'every role that this version has but these')
+    .option('--all', 'every role that can share a node with others')
+    .option('--all-but <role...>', 'all of those but these')
     .option('-o, --only', 'take all other roles away')
     .option('-s, --no-start', "don't start them")
     .summary('gives this node roles')
@@ -61,7 +63,7 @@ function wanted(names: readonly string[], options: AddOptions): RoleName[] {
   const but = resolveRoles(options.allBut ?? []);
   if ('refused' in roles) throw new Refusal(roles.refused);
   if ('refused' in but) throw new Refusal(but.refused);
-  if (options.all || options.allBut !== undefined) return builtRoles.filter((role) => !but.includes(role));
+  if (options.all || options.allBut !== undefined) return sociableRoles.filter((role) => !but.includes(role));
   if (roles.length === 0)
     throw new Refusal('no role was named', 'for example `kato role add dea`; `kato role info` lists them');
   return roles;
@@ -78,6 +80,7 @@ async function change(
   const planned = planRoleChange({ roles: before, isCore: address === coreAddress, isMicro }, { add, remove });
   if ('refused' in planned) throw new Refusal(planned.refused);
   const options = { say: terminal.say, signal: context.signal };
+  if (await ensureRolePackages(add, context.signal)) terminal.say('installed the Debian packages that were missing');
   const isUp = await node.supervisor.isRunning();
   const stopped = listProcesses(before).filter(({ name }) => planned.stopped.includes(name));
   if (isUp) await stopProcesses(node, stopped, options);

@@ -1,4 +1,5 @@
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import type { RoleName } from '../../contract/node.ts';
 import { environment } from '../../platform/config.ts';
 import { ExecError, exec } from '../../platform/exec.ts';
 import { readTextIfExists } from '../../platform/files.ts';
@@ -27,10 +28,15 @@ export const debianPackages: readonly string[] = [
   'util-linux',
 ];
 
+/** Debian packages that only nodes with these roles need. */
+export const rolePackages: Readonly<Partial<Record<RoleName, readonly string[]>>> = {
+  load_balancer: ['libnginx-mod-http-lua', 'nginx'],
+};
+
 const POLICY = '/usr/sbin/policy-rc.d';
 const OUR_POLICY = '#!/bin/sh\n# Written by kato during set-up: packages must not start services.\nexit 101\n';
 const CLUSTER_CONFIG = '/etc/postgresql-common/createcluster.conf';
-const UNWANTED_SERVICES = ['haproxy', 'nats-server', 'supervisor', 'postgresql'];
+const UNWANTED_SERVICES = ['haproxy', 'nats-server', 'supervisor', 'postgresql', 'nginx'];
 const FORMAT = '${Package} ${db:Status-Status}\\n';
 const INSTALL_TIMEOUT_MS = 900_000;
 
@@ -40,9 +46,17 @@ export const installPackages: Step = {
   run: async ({ signal }) => ((await ensurePackages(debianPackages, signal)) ? 'done' : 'already'),
 };
 
+/** Installs what these roles need besides; false when nothing was missing. */
+export function ensureRolePackages(roles: readonly RoleName[], signal: AbortSignal): Promise<boolean> {
+  return ensurePackages(
+    roles.flatMap((role) => rolePackages[role] ?? []),
+    signal,
+  );
+}
+
 /** Installs those Debian packages that are missing, without letting them start services; false when none was. */
 export async function ensurePackages(wanted: readonly string[], signal: AbortSignal): Promise<boolean> {
-  const missing = await listMissing(wanted);
+  const missing = wanted.length === 0 ? [] : await listMissing(wanted);
   if (missing.length === 0) return false;
   await withoutServices(async () => {
     await preventDefaultDatabase(missing);

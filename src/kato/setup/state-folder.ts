@@ -71,6 +71,7 @@ async function makeFolders(paths: Paths, users: { stackato: SystemUser; postgres
     [paths.scratch, users.stackato, 0o700],
     [paths.fence, root, 0o711],
     [paths.router, root, 0o755],
+    [paths.balancer, root, 0o700],
     [paths.dea, root, 0o700],
     [paths.stager, root, 0o700],
     [join(paths.run, 'compiled'), root, 0o755],
@@ -130,7 +131,7 @@ async function writeCredentials(paths: Paths, stackato: SystemUser, busPort: num
   let wrote = false;
   for (const name of busUserNames) {
     const file = credentialsOf(name, paths, { ...secrets, busPort });
-    const owner = ['router', 'dea', 'stager', 'base', 'kato'].includes(name) ? root : stackato;
+    const owner = ['router', 'load_balancer', 'dea', 'stager', 'base', 'kato'].includes(name) ? root : stackato;
     wrote =
       (await writeOwnedFile(paths.credentials(name), `${JSON.stringify(file, null, 2)}\n`, { owner, mode: 0o600 })) ||
       wrote;
