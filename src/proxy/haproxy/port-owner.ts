@@ -16,7 +16,7 @@ export async function requireFreePort(port: number, address?: string): Promise<v
     }
     if (code !== 'EADDRINUSE') throw error;
     const owner = (await portOwner(port)) ?? 'a process that cannot be seen from here';
-    throw new Error(`port ${port} is already in use by ${owner}; stop it or set another port for the router`, {
+    throw new Error(`port ${port} is already in use by ${owner}; stop it or set another port`, {
       cause: error,
     });
   }
