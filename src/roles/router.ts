@@ -6,25 +6,36 @@ import type { Boot } from '../platform/config.ts';
 import { isMissing } from '../platform/files.ts';
 import { part } from '../platform/lifecycle.ts';
 import type { Paths } from '../platform/paths.ts';
+import { TopologyFile } from '../platform/topology-file.ts';
 import { Haproxy } from '../proxy/haproxy/haproxy.ts';
 import { Router } from '../router/router.ts';
 import type { Role } from './role.ts';
 
 export const router: Role = async (boot, bus) => {
-  const control = await buildRouter(boot, bus);
+  const balancers = await TopologyFile.open(boot.paths.topologyFile, 'load_balancer', boot);
+  const trusted = () => [...boot.config.router.trustedProxies, ...balancers.nodes().map(({ address }) => address)];
+  const proxy = await buildProxy(boot, trusted());
+  const control = buildRouter(boot, bus, proxy);
   return [
     part('router', async () => {
       await control.start();
       return () => control.stop(boot.stop.reason === 'SIGUSR2');
     }),
+    part('trust in balancers', () => {
+      const subscription = balancers.onChange(() => void proxy.trust(trusted()));
+      return () => {
+        subscription[Symbol.dispose]();
+        balancers[Symbol.dispose]();
+      };
+    }),
     componentPart({ type: 'Router', bus, boot, varz: () => control.varz(), unwell: () => control.unwell() }),
   ];
 };
 
-async function buildRouter(boot: Boot, bus: Bus): Promise<Router> {
+async function buildProxy(boot: Boot, trustedProxies: readonly string[]): Promise<Haproxy> {
   const { router: config } = boot.config;
   const isRoot = process.getuid?.() === 0;
-  const proxy = new Haproxy(
+  return new Haproxy(
     {
       directory: boot.paths.router,
       httpPort: config.httpPort,
@@ -37,13 +48,16 @@ async function buildRouter(boot: Boot, bus: Bus): Promise<Router> {
       requestTimeoutS: config.requestTimeoutS,
       tunnelTimeoutS: config.tunnelTimeoutS,
       drainMs: config.drainMs,
-      trustedProxies: config.trustedProxies,
+      trustedProxies,
       stickyCookies: config.stickyCookies,
       ...(isRoot ? { user: 'haproxy' } : {}),
     },
     boot,
   );
-  const { registerS, pruneS, startDelayMs } = config;
+}
+
+function buildRouter(boot: Boot, bus: Bus, proxy: Haproxy): Router {
+  const { registerS, pruneS, startDelayMs } = boot.config.router;
   const id = `${boot.node.index}-${boot.node.id}`;
   return new Router({ ...boot, bus, proxy, id, address: boot.node.address, registerS, pruneS, startDelayMs });
 }

@@ -16,7 +16,8 @@ const WATCH_MS = 1000;
  * One thing is done to it at a time. Whatever it refuses is put right by a new configuration, which drops nothing.
  */
 export class Haproxy implements DataPlane {
-  readonly #options: HaproxyOptions;
+  /** One copy, which the process reads too: whose headers are believed changes at run time. */
+  readonly #options: HaproxyOptions & { trustedProxies: readonly string[] };
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #process: HaproxyProcess;
@@ -32,10 +33,10 @@ export class Haproxy implements DataPlane {
   #trouble: string | undefined;
 
   constructor(options: HaproxyOptions, { log, clock }: { readonly log: Log; readonly clock: Clock }) {
-    this.#options = options;
+    this.#options = { ...options };
     this.#log = log;
     this.#clock = clock;
-    this.#process = new HaproxyProcess(options, clock);
+    this.#process = new HaproxyProcess(this.#options, clock);
     this.#slots = new Slots(filesOf(options.directory));
     this.#janitor = new Janitor(this.#process.admin, this.#slots);
     this.#sink.onRecord = (record) => this.#tell(record);
@@ -86,6 +87,15 @@ export class Haproxy implements DataPlane {
       }
       const { size, free } = this.#slots.counts();
       if (this.#options.backends === 0 && free < size / 10) void this.#serially(() => this.#grow());
+    });
+  }
+
+  /** Believes the forwarded headers of these addresses (CIDR), and of no others, from now on. */
+  trust(addresses: readonly string[]): Promise<void> {
+    return this.#serially(async () => {
+      if ([...addresses].sort().join() === [...this.#options.trustedProxies].sort().join()) return;
+      this.#options.trustedProxies = addresses;
+      if (this.#isRunning) await this.#reload('other balancers are before us');
     });
   }
 

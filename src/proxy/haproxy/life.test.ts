@@ -152,6 +152,23 @@ describe('HAProxy, life', () => {
     assert.match((await rig.request({ host: 'a.test' })).headers['set-cookie'] ?? '', /__VCAP_ID__=i1/);
   });
 
+  test('believes other balancers from now on', async () => {
+    await using rig = await openHaproxyRig();
+    await rig.proxy.start([poolOf('a.test', endpointAt('i1', await rig.backend('one')))]);
+    const forwarded = async () => {
+      const answer = await rig.request({ host: 'a.test', headers: { 'x-forwarded-for': '9.9.9.9' } });
+      return echoOf(answer).headers['x-forwarded-for'];
+    };
+    assert.equal(await forwarded(), '127.0.0.1');
+    await rig.proxy.trust(['127.0.0.1']);
+    assert.equal(await forwarded(), '9.9.9.9, 127.0.0.1');
+    const { pid } = rig.proxy.inspect();
+    await rig.proxy.trust(['127.0.0.1']);
+    assert.equal(rig.proxy.inspect().pid, pid);
+    await rig.proxy.trust([]);
+    assert.equal(await forwarded(), '127.0.0.1');
+  });
+
   test('is started again, with its table, when it is killed', async () => {
     await using rig = await openHaproxyRig();
     const table = new RouteTable(120_000);
