@@ -32,6 +32,10 @@ export const ClusterConfig = Type.Object({
       maxUploadMb: mb(1536, 'Largest package'),
       maxUnpackedMb: mb(4096, 'Largest package once unpacked'),
       maxPackageEntries: Type.Integer({ default: 200_000, description: 'Most files in a package' }),
+      resourceCacheMb: mb(
+        4096,
+        'Files of packages kept so that they need not be uploaded again; oldest use goes first',
+      ),
       dropletsKept: Type.Integer({ default: 5, minimum: 1, description: 'Droplets kept per app' }),
       findDropletTimeoutMs: ms(1000, 'Longest wait for DEAs that answer `dea.find.droplet`'),
       advertisementTimeoutS: seconds(10, 'A DEA or stager silent for longer is not used'),
@@ -60,6 +64,16 @@ export const ClusterConfig = Type.Object({
       memoryMb: mb(1024, 'Least memory of a staging container; more when the app has more'),
       diskMb: mb(4096, 'Disk of a staging container'),
       timeoutS: seconds(900, 'Staging limit'),
+      logLinesPerS: Type.Integer({
+        default: 2000,
+        minimum: 1,
+        description: 'Lines a second of a staging before lines are dropped, which is said',
+      }),
+      logKbPerS: Type.Integer({
+        default: 1024,
+        minimum: 1,
+        description: 'KB of lines a second of a staging before lines are dropped, which is said',
+      }),
       environment: Type.Record(Type.String(), Type.String(), {
         default: {},
         description: 'Variables every staging gets: proxies, registry settings',

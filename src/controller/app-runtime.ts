@@ -32,14 +32,18 @@ import { Staging } from './staging.ts';
 import { StagingWatch } from './staging-watch.ts';
 
 /** Builds what runs and stages apps; it listens on the bus from now on. */
-export function createAppServices(controller: Controller, scratch: string): AppServices {
+export function createAppServices(
+  controller: Controller,
+  scratch: string,
+  options: { patienceMs?: number } = {},
+): AppServices {
   const deas = new DeaDirectory(controller);
   const stagers = new StagerDirectory(controller);
   const instances = new InstanceDirectory(controller);
   return {
     ...{ deas, stagers, instances, scratch },
     changes: new ChangeApplier(controller, { deas, instances }),
-    staging: new Staging(controller, stagers),
+    staging: new Staging(controller, stagers, options),
   };
 }
 
@@ -54,7 +58,8 @@ export function appParts(controller: Controller, services: AppServices): Part[] 
       }
       return () => {};
     }),
-    part('directories', () => () => {
+    part('directories', () => async () => {
+      await services.staging[Symbol.asyncDispose]();
       for (const directory of [services.deas, services.stagers, services.instances]) directory[Symbol.dispose]();
     }),
     new HealthRespondent(controller, services).part(),

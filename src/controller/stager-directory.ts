@@ -23,11 +23,20 @@ export class StagerDirectory implements Disposable {
   /** Epoch ms since when this process has been listening. */
   readonly sinceMs: number;
   #seen: ReadonlyMap<string, number> = new Map();
+  #lastHeardMs = 0;
+  #connectedAtMs: number;
+  readonly #status: Disposable;
 
   constructor(around: Surroundings) {
     this.#around = around;
     const { bus, clock } = around;
     this.sinceMs = clock.nowMs();
+    this.#connectedAtMs = this.sinceMs;
+    this.#status = bus.onStatus((status) => {
+      if (status !== 'connected') return;
+      this.#connectedAtMs = clock.nowMs();
+      bus.publish(subjects.stagingLocate, [], {});
+    });
     this.#subscription = bus.subscribe(subjects.stagingAdvertise, [], (said) => {
       const offer = {
         id: said.id,
@@ -36,7 +45,10 @@ export class StagerDirectory implements Disposable {
         tasks: said.tasks ?? [],
         heardAtMs: clock.nowMs(),
       };
-      this.#offers.set(said.id, offer);
+      // One that offers no stack is about to end.
+      if (said.stacks.length === 0) this.#offers.delete(said.id);
+      else this.#offers.set(said.id, offer);
+      this.#lastHeardMs = offer.heardAtMs;
       this.#seen = sightings([offer], this.#seen);
     });
     bus.publish(subjects.stagingLocate, [], {});
@@ -53,6 +65,13 @@ export class StagerDirectory implements Disposable {
       maxAgeMs: config.controller.advertisementTimeoutS * 1000,
       pick: random.pick,
     });
+  }
+
+  /** Is it likely that a stager announces itself soon, there being none now? */
+  mayReturn(withinMs: number): boolean {
+    const { bus, clock } = this.#around;
+    if (bus.status() !== 'connected') return true;
+    return clock.nowMs() - Math.max(this.sinceMs, this.#connectedAtMs, this.#lastHeardMs) < withinMs;
   }
 
   /** Counts a build that was just given to a stager, until its next advertisement. */
@@ -78,5 +97,6 @@ export class StagerDirectory implements Disposable {
 
   [Symbol.dispose](): void {
     this.#subscription[Symbol.dispose]();
+    this.#status[Symbol.dispose]();
   }
 }

@@ -1,4 +1,4 @@
-import { expiredBuilds } from '../core/build-expiry.ts';
+import { expiredBuilds, strandedBuilds } from '../core/build-expiry.ts';
 import type { Part } from '../platform/lifecycle.ts';
 import { part } from '../platform/lifecycle.ts';
 import type { Controller } from './api/controller.ts';
@@ -8,7 +8,7 @@ import { listOpenBuilds } from './store/build.ts';
 
 const INTERVAL_MS = 5000;
 
-/** Ends builds that nobody works on any more, so that none stays in STAGING for ever. */
+/** Ends builds that nobody works on any more, and offers those again that no stager took: none stays STAGING for ever. */
 export class StagingWatch {
   readonly #controller: Controller;
   readonly #staging: Staging;
@@ -51,5 +51,6 @@ export class StagingWatch {
       await this.#staging.fail(guid, { kind, text: because });
       if (build) this.#staging.stop(build.app_guid, guid);
     }
+    for (const guid of strandedBuilds(builds, context)) this.#staging.begin(guid);
   }
 }

@@ -131,3 +131,47 @@ test('a build whose stager is lost is ended by the watch', async () => {
     ['FAILED', 'StagingError - Staging error: the stager was lost; push or restage again'],
   );
 });
+
+const advertise = (world: AppWorld, id: string) =>
+  world.bus.publish(subjects.stagingAdvertise, [], { id, stacks: ['stackato'], available_memory: 9000, tasks: [] });
+
+test('a build whose stager was stopped is staged by the next one, a few times at most', async () => {
+  await using world = await appWorld();
+  const requests: StagingStart[] = [];
+  world.stager('s1', (request) => requests.push(request));
+  const { read } = await begin(world);
+  const info = { type: 'StagingInterrupted', message: 'The stager was stopped' };
+  for (const count of [1, 2]) {
+    assert.equal((await report(world, requests.at(-1) as StagingStart, info)).status, 204);
+    await world.settle();
+    assert.deepEqual([(await read()).state, requests.length], ['STAGING', count + 1]);
+    advertise(world, 's1');
+    await world.settle();
+  }
+  assert.match(world.lines.join('\n'), /The stager was stopped while it staged build .*; staging again/);
+  await report(world, requests.at(-1) as StagingStart, info);
+  assert.match((await read()).error, /^StagingError - Staging error: The stager was stopped, 3 times; push/);
+});
+
+test('a stager that is about to come back is waited for', async () => {
+  await using world = await appWorld({ patienceMs: 20_000 });
+  const app = await world.createApp('demo');
+  const source = await world.upload(app, { a: 'b' });
+  const build = await world.call('POST', '/v3/builds', { body: { package: { guid: source } } });
+  const taken = Promise.withResolvers<string>();
+  world.stager('late', (request) => taken.resolve(request.task_id));
+  assert.equal(await taken.promise, build.body.guid);
+});
+
+test('a build that nobody took is offered again by the next controller', async () => {
+  await using world = await appWorld();
+  const requests: StagingStart[] = [];
+  world.stager('s1', (request) => requests.push(request));
+  const { guid, read } = await begin(world);
+  const { controller, services } = world;
+  await controller.db.updateTable('builds').set({ stager: null, offered_at: null }).where('guid', '=', guid).execute();
+  const nowMs = () => Date.now() + 8000;
+  await new StagingWatch({ ...controller, clock: { ...controller.clock, nowMs } }, services).look();
+  await world.settle();
+  assert.deepEqual([requests.length, (await read()).state], [2, 'STAGING']);
+});

@@ -1,47 +1,59 @@
-import { type ErrorName, errorTable, PlatformError } from '../contract/errors.ts';
-import type { PayloadOf, ReplyOf } from '../contract/subject.ts';
+import { type ErrorName, errorTable } from '../contract/errors.ts';
+import { stagingInterrupted } from '../contract/messages/staging.ts';
 import { subjects } from '../contract/subjects.ts';
 import type { Controller, ControllerTx } from './api/controller.ts';
 import { sayToApp } from './app-log.ts';
 import { expireOldContent } from './droplet-expiry.ts';
 import type { StagerDirectory } from './stager-directory.ts';
-import { stagingRequest } from './staging-request.ts';
+import { type Failure, failure, StagingOffer } from './staging-offer.ts';
 import type { StagingResult } from './staging-result.ts';
 import { getApp } from './store/app.ts';
 import { recordEvent } from './store/audit-event.ts';
 import { type BuildRow, findBuild, listOpenBuilds, lockBuild, updateBuild } from './store/build.ts';
 import { deleteDroplet, updateDroplet } from './store/droplet.ts';
 
-/** A stager must take or refuse a build within this. */
-const SETUP_TIMEOUT_MS = 5000;
-
-type Setup = ReplyOf<typeof subjects.stagingStart>;
-type Failure = { readonly kind: string; readonly text: string };
+/** A stager that restarts is back sooner. */
+const PATIENCE_MS = 30_000;
+/** A build whose stager went oftener has to do with it. */
+const MAX_INTERRUPTIONS = 2;
 
 /** Gives builds to stagers and brings their results home. A build's row is the truth; it ends once. */
 export class Staging {
   readonly #controller: Controller;
   readonly #stagers: StagerDirectory;
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #patienceMs: number;
+  readonly #stop = new AbortController();
 
-  constructor(controller: Controller, stagers: StagerDirectory) {
+  /** @param options `patienceMs`: how long a build waits for a stager or the bus to come back */
+  constructor(controller: Controller, stagers: StagerDirectory, options: { patienceMs?: number } = {}) {
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
     this.#controller = controller;
     this.#stagers = stagers;
   }
 
   /** Finds a stager for a committed build, in the background; a build that nobody takes fails and says why. */
   begin(buildGuid: string): void {
-    const run = this.#dispatch(buildGuid).finally(() => this.#running.delete(run));
-    this.#running.add(run);
+    if (this.#running.has(buildGuid)) return;
+    const run = this.#dispatch(buildGuid).finally(() => this.#running.delete(buildGuid));
+    this.#running.set(buildGuid, run);
   }
 
   /** Resolves when every build that was begun has found its stager, or failed. */
   async idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    while (this.#running.size > 0) await Promise.all(this.#running.values());
+  }
+
+  /** Ends the search for stagers; the builds stay open for the next controller. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.idle();
   }
 
   /** Takes a stager's result; does nothing when the build has ended already. */
   async complete(result: StagingResult): Promise<void> {
+    if (result.error_info?.type === stagingInterrupted)
+      return this.#interrupted(result.task_id, result.error_info.message);
     const failure = failureOf(result);
     if (failure) return this.fail(result.task_id, failure);
     const build = await findBuild(this.#controller.db, result.task_id);
@@ -89,6 +101,23 @@ export class Staging {
     if (failed.droplet_guid !== null) await blobs.delete(`droplets/${failed.droplet_guid}`);
   }
 
+  /** A build whose stager went is given to the next one, a few times. */
+  async #interrupted(buildGuid: string, because: string): Promise<void> {
+    const { db, log } = this.#controller;
+    const again = await db.transaction().execute(async (tx) => {
+      const build = await lockBuild(tx, buildGuid);
+      if (build?.state !== 'STAGING' || build.interruptions >= MAX_INTERRUPTIONS) return undefined;
+      const interruptions = build.interruptions + 1;
+      await updateBuild(tx, buildGuid, { stager: null, offered_at: null, interruptions });
+      return build;
+    });
+    if (!again)
+      return this.fail(buildGuid, staging(`${because}, ${MAX_INTERRUPTIONS + 1} times; push or restage again`));
+    log.info('restarted-build', { buildGuid, because });
+    await this.#say(again, `${because} while it staged build ${buildGuid}; staging again`);
+    this.begin(buildGuid);
+  }
+
   /** Ends an app's open builds and tells the stagers to stop. */
   async cancel(appGuid: string, because: string, buildGuid?: string): Promise<void> {
     for (const build of await listOpenBuilds(this.#controller.db, appGuid)) {
@@ -104,49 +133,20 @@ export class Staging {
   }
 
   async #dispatch(buildGuid: string): Promise<void> {
-    try {
-      await this.#offer(buildGuid);
-    } catch (error) {
-      // The build stays open; the watch ends it when no stager works on it.
-      this.#controller.log.error('failed-to-dispatch-build', { buildGuid, error });
-    }
-  }
-
-  async #offer(buildGuid: string): Promise<void> {
-    const { db, log } = this.#controller;
-    const build = await findBuild(db, buildGuid);
-    if (build?.state !== 'STAGING') return;
-    const request = await stagingRequest(this.#controller, build);
-    const except = new Set<string>();
-    let refusal: string | undefined;
-    for (;;) {
-      const choice = this.#stagers.choose({ memoryMb: build.memory_in_mb, stack: build.stack, except });
-      if ('missing' in choice) {
-        const detail = refusal === undefined ? choice.missing : `${choice.missing} (${refusal})`;
-        return this.fail(buildGuid, failure('StagerUnavailable', detail));
-      }
-      const { id } = choice.stager;
-      this.#stagers.reserve(id, build.memory_in_mb);
-      const setup = await this.#send(id, request);
-      if (setup && !setup.error) {
-        log.info('gave-build', { buildGuid, stager: id });
-        const open = await findBuild(db, buildGuid);
-        if (open?.state === 'STAGING') await updateBuild(db, buildGuid, { stager: id });
-        else this.stop(build.app_guid, buildGuid);
-        return;
-      }
-      refusal = setup?.error ?? `stager ${id} did not answer within ${SETUP_TIMEOUT_MS / 1000} s`;
-      log.warn('refused-build', { buildGuid, stager: id, because: refusal });
-      if (!setup) this.stop(build.app_guid, buildGuid);
-      except.add(id);
-    }
-  }
-
-  async #send(stager: string, request: PayloadOf<typeof subjects.stagingStart>): Promise<Setup | undefined> {
-    const [setup] = await this.#controller.bus.request(subjects.stagingStart, [stager], request, {
-      timeoutMs: SETUP_TIMEOUT_MS,
+    const { signal: stop } = this.#stop;
+    const offer = new StagingOffer({
+      controller: this.#controller,
+      stagers: this.#stagers,
+      patienceMs: this.#patienceMs,
+      stop,
     });
-    return setup;
+    try {
+      const failed = await offer.make(buildGuid);
+      if (failed) await this.fail(buildGuid, failed);
+    } catch (error) {
+      // The build stays open; the watch of this controller or of another offers it again.
+      if (!stop.aborted) this.#controller.log.error('failed-to-dispatch-build', { buildGuid, error });
+    }
   }
 
   async #event(tx: ControllerTx, build: BuildRow, type: string): Promise<void> {
@@ -167,7 +167,6 @@ export class Staging {
 }
 
 const isErrorName = (kind: string): kind is ErrorName => kind in errorTable;
-const failure = (kind: ErrorName, detail: string): Failure => ({ kind, text: new PlatformError(kind, detail).message });
 const staging = (detail: string) => failure('StagingError', detail);
 
 /** What a result says went wrong, in the words that clients look for, with the stager's own after them. */

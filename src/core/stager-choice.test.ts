@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { expiredBuilds, sightings } from './build-expiry.ts';
+import { expiredBuilds, sightings, strandedBuilds } from './build-expiry.ts';
 import { expiredDroplets } from './droplet-retention.ts';
 import { chooseStager, type StagerOffer } from './stager-choice.ts';
 
@@ -51,6 +51,20 @@ test('a build is given up when its stager stops naming it, or its time is over',
   assert.deepEqual(at(now), ['StagingError']);
   assert.deepEqual(at(now, undefined, now - 1000), [], 'a controller that has just started listens first');
   assert.deepEqual(at(now + 960_000, now + 959_000), ['StagingTimeExpired']);
+});
+
+test('a build that no stager took is offered again once stagers had time to name it', () => {
+  const build = { guid: 'b', stager: undefined, sinceMs: now - 60_000, timeoutS: 900 };
+  const at = (options: { listeningSinceMs?: number; seenMs?: number; stager?: string }) =>
+    strandedBuilds([{ ...build, stager: options.stager }], {
+      nowMs: now,
+      listeningSinceMs: options.listeningSinceMs ?? 0,
+      lastSeenMs: new Map(options.seenMs === undefined ? [] : [['b', options.seenMs]]),
+    });
+  assert.deepEqual(at({}), ['b']);
+  assert.deepEqual(at({ stager: 's' }), []);
+  assert.deepEqual(at({ listeningSinceMs: now - 5000 }), [], 'a controller that has just started listens first');
+  assert.deepEqual(at({ seenMs: now - 5000 }), [], 'a stager has it after all');
 });
 
 test('sightings remember the latest word about each build', () => {

@@ -11,8 +11,8 @@ export type StagerOffer = {
   readonly heardAtMs: number;
 };
 
-/** A stager for a build, or what is missing, for people. */
-export type StagerChoice = { readonly stager: StagerOffer } | { readonly missing: string };
+/** A stager for a build, or what is missing, for people; `isAbsent` when there is none at all. */
+export type StagerChoice = { readonly stager: StagerOffer } | { readonly missing: string; readonly isAbsent?: boolean };
 
 /** How many of the roomiest stagers take part in the draw. */
 const CANDIDATES = 5;
@@ -29,7 +29,7 @@ export function chooseStager(
   );
   if (alive.length === 0) {
     const missing = need.except.size > 0 ? 'none accepted the build' : 'none has announced itself';
-    return { missing: `${missing}; start one with \`kato start stager\`` };
+    return { missing: `${missing}; start one with \`kato start stager\``, isAbsent: true };
   }
   const stacked = alive.filter((offer) => offer.stacks.some((name) => resolveStack(name) === stack));
   if (stacked.length === 0) return { missing: `none offers the stack '${need.stack}'` };

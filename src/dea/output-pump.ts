@@ -1,11 +1,11 @@
 import type { Bus } from '../bus/bus.ts';
 import type { ContainerEngine, OutputLine } from '../container/container.ts';
+import { LogLimit } from '../core/log-limit.ts';
 import { type Clock, slept } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { AppLog } from './app-log.ts';
 import type { Cursors } from './cursors.ts';
 import type { Instance } from './instance.ts';
-import { LogLimit } from './log-limit.ts';
 
 export type PumpParts = {
   readonly engine: ContainerEngine;

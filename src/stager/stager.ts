@@ -2,12 +2,13 @@ import { readdir, rm } from 'node:fs/promises';
 import type { Static } from 'typebox';
 import type { Message } from '../bus/bus.ts';
 import type { ClusterConfig } from '../contract/config.ts';
-import type { StagingSetup } from '../contract/messages/staging.ts';
+import { type StagingSetup, stagingInterrupted } from '../contract/messages/staging.ts';
 import { resolveStack } from '../contract/stacks.ts';
 import { subjects } from '../contract/subjects.ts';
 import type { Outbox } from './outbox.ts';
 import { taskLabel } from './staging-container.ts';
-import { emptyResult, failedResult, type Request, StagingTask, type TaskContext } from './staging-task.ts';
+import { emptyResult, failedResult, type Request } from './staging-result.ts';
+import { StagingTask, type TaskContext } from './staging-task.ts';
 
 export type StagerOptions = TaskContext & {
   readonly id: string;
@@ -30,7 +31,7 @@ export class Stager {
     this.#options = options;
   }
 
-  /** Takes up what an earlier process left, then listens. Disposing it stops listening and fails what is running. */
+  /** Takes up what an earlier process left, then listens. Disposing it stops listening and ends what is running. */
   async start(): Promise<AsyncDisposable> {
     const { bus, clock, id, stager } = this.#options;
     await this.#recover();
@@ -47,15 +48,9 @@ export class Stager {
         this.#isStopping = true;
         this.#advertise();
         for (const subscription of subscriptions) subscription[Symbol.dispose]();
-        await this.stopAll('The stager was stopped; push or stage again');
+        await this.#interruptAll();
       },
     };
-  }
-
-  /** Ends every task with a failure and waits until each has cleaned up. */
-  async stopAll(because: string): Promise<void> {
-    for (const { task } of this.#tasks.values()) task.stop(because);
-    await Promise.all([...this.#tasks.values()].map(({ done }) => done));
   }
 
   /** Why it can't stage; undefined when it can. */
@@ -120,8 +115,16 @@ export class Stager {
   #onStop(appId: string, taskId: string | undefined): void {
     for (const { task } of this.#tasks.values()) {
       const { app_id, task_id } = task.request;
-      if (app_id === appId && (taskId === undefined || taskId === task_id)) task.stop('Staging was cancelled');
+      if (app_id === appId && (taskId === undefined || taskId === task_id)) {
+        task.stop('Staging was cancelled', { isInterruption: false });
+      }
     }
+  }
+
+  /** Ends every task and waits until each has cleaned up. */
+  async #interruptAll(): Promise<void> {
+    for (const { task } of this.#tasks.values()) task.stop('The stager was stopped', { isInterruption: true });
+    await Promise.all([...this.#tasks.values()].map(({ done }) => done));
   }
 
   async #refresh(): Promise<void> {
@@ -153,8 +156,8 @@ export class Stager {
     for (const { handle } of left) await engine.destroy(handle);
     const swept = await engine.sweep();
     for (const name of await readdir(folder)) await rm(`${folder}/${name}`, { recursive: true, force: true });
-    const message = 'Staging failed: the stager was restarted; push or stage again';
-    const lost = await outbox.resume((task) => failedResult(task, { type: 'StagingError', message }));
+    const message = 'The stager was restarted';
+    const lost = await outbox.resume((task) => failedResult(task, { type: stagingInterrupted, message }));
     if (left.length + lost.length + swept.length > 0) log.warn('recovered', { destroyed: left.length, swept, lost });
   }
 }

@@ -68,6 +68,7 @@ export class StagingContainer {
       ...VCAP,
     });
     for await (const lines of this.#engine.output(handle, { signal })) log.printed(lines);
+    log.printedAll();
     signal.throwIfAborted();
     return this.#engine.wait(handle, signal);
   }

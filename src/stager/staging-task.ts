@@ -1,29 +1,26 @@
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Static } from 'typebox';
 import type { Bus } from '../bus/bus.ts';
-import { type ContainerEngine, ContainerError } from '../container/container.ts';
+import type { ContainerEngine } from '../container/container.ts';
 import type { ClusterConfig } from '../contract/config.ts';
 import { PlatformError } from '../contract/errors.ts';
-import type { StagingResult, StagingStart } from '../contract/messages/staging.ts';
 import { resolveStack } from '../contract/stacks.ts';
 import { type BuildpackChoice, chooseBuildpacks } from '../core/buildpack-choice.ts';
 import { stagingEnvironment } from '../core/staging-env.ts';
-import { explainFailure, explainTimeout, lastLinesMark, type StagingFailure } from '../core/staging-failure.ts';
-import { formatCandidates, planStaging, type StagingStep } from '../core/staging-plan.ts';
+import { explainFailure, lastLinesMark } from '../core/staging-failure.ts';
+import { planStaging, type StagingStep } from '../core/staging-plan.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import { checkArchive } from './archive.ts';
 import { type BuildReport, readLookedFor, readReport } from './build-report.ts';
 import type { BuildpackStore } from './buildpack-store.ts';
-import { dropletHead } from './droplet-info.ts';
 import { findStats } from './foreign-file.ts';
 import { StagingContainer } from './staging-container.ts';
+import { BuildFailed, explainFault, isUnexpected, TaskStopped, TimeExpired } from './staging-fault.ts';
+import { StagingInput } from './staging-input.ts';
 import { StagingLog } from './staging-log.ts';
-import { download, type UploadOutcome, upload } from './transfer.ts';
-
-export type Request = Static<typeof StagingStart>;
-export type Result = Static<typeof StagingResult>;
+import { uploadOutput } from './staging-output.ts';
+import { failedResult, type Request, type Result, stagedResult } from './staging-result.ts';
+import type { TransferOptions, UploadOutcome } from './transfer.ts';
 
 export type TaskContext = {
   readonly bus: Bus;
@@ -38,24 +35,6 @@ export type TaskContext = {
   readonly builder: string;
 };
 
-/** Why a task was ended from outside. */
-export class TaskStopped extends Error {
-  override name = 'TaskStopped';
-}
-
-class TimeExpired extends Error {
-  override name = 'TimeExpired';
-}
-
-class BuildFailed extends Error {
-  override name = 'BuildFailed';
-  readonly failure: StagingFailure;
-  constructor(failure: StagingFailure) {
-    super(failure.message);
-    this.failure = failure;
-  }
-}
-
 /** One package on its way to a droplet. It always ends with a result, never with a throw for what users can cause. */
 export class StagingTask {
   readonly request: Request;
@@ -64,6 +43,7 @@ export class StagingTask {
   readonly #stop = new AbortController();
   readonly #folder: string;
   #choice: BuildpackChoice = { mode: 'detect', buildpacks: [] };
+  readonly #input: StagingInput;
   #buildpackFolders: (string | undefined)[] = [];
   #container: StagingContainer | undefined;
   #report: BuildReport | undefined;
@@ -78,6 +58,14 @@ export class StagingTask {
       clock: context.clock,
       appGuid: request.app_id,
       tags: request.properties.tags,
+      limits: context.config.staging,
+    });
+    this.#input = new StagingInput({
+      request,
+      folder: join(this.#folder, 'in'),
+      log: this.#log,
+      limits: context.config.controller,
+      transfer: (what) => this.#transfer(what),
     });
   }
 
@@ -86,8 +74,9 @@ export class StagingTask {
     return `staging-${taskId.toLowerCase()}`;
   }
 
-  stop(because: string): void {
-    this.#stop.abort(new TaskStopped(because));
+  /** Ends it; it was interrupted when it may as well be staged elsewhere. */
+  stop(because: string, options: { isInterruption: boolean }): void {
+    this.#stop.abort(new TaskStopped(because, options));
   }
 
   async run(): Promise<Result> {
@@ -106,7 +95,8 @@ export class StagingTask {
         await this.#do(step.kind);
         this.#stop.signal.throwIfAborted();
       }
-      result = this.#succeeded();
+      if (!this.#droplet) throw new Error('the droplet was not uploaded');
+      result = stagedResult(this.request, this.#reported(), this.#droplet);
     } catch (error) {
       result = this.#failed(this.#stop.signal.aborted ? this.#stop.signal.reason : error);
     } finally {
@@ -128,10 +118,10 @@ export class StagingTask {
   #do(step: StagingStep['kind']): Promise<void> | void {
     const steps: Record<StagingStep['kind'], () => Promise<void> | void> = {
       'choose-buildpacks': () => this.#choose(),
-      'fetch-package': () => this.#fetchPackage(),
-      'check-package': () => this.#checkPackage(),
+      'fetch-package': () => this.#input.fetchPackage(),
+      'check-package': () => this.#input.checkPackage(),
       'fetch-buildpacks': () => this.#fetchBuildpacks(),
-      'fetch-cache': () => this.#fetchCache(),
+      'fetch-cache': () => this.#input.fetchCache(this.#stop.signal),
       'create-container': () => this.#createContainer(),
       build: () => this.#build(),
       'read-result': () => this.#readResult(),
@@ -148,55 +138,9 @@ export class StagingTask {
     this.#choice = choice;
   }
 
-  async #fetchPackage(): Promise<void> {
-    await mkdir(this.#input(), { recursive: true });
-    await chmod(this.#input(), 0o755);
-    this.#log.say('Downloading app package...');
-    const maxBytes = this.#context.config.controller.maxUploadMb * 1_048_576;
-    const found = await download(this.request.download_uri, this.#input('package.zip'), {
-      ...this.#transfer('app package'),
-      maxBytes,
-    });
-    if (found === undefined)
-      throw new PlatformError('StagingError', 'the app package is not there any more; push again');
-  }
-
-  async #checkPackage(): Promise<void> {
-    const { maxPackageEntries, maxUnpackedMb } = this.#context.config.controller;
-    const { entries, bytes, largestBytes } = await checkArchive(this.#input('package.zip'), {
-      maxEntries: maxPackageEntries,
-      maxBytes: maxUnpackedMb * 1_048_576,
-    });
-    if (entries === 0) throw new PlatformError('AppPackageInvalid', 'it is empty; push from the folder of the app');
-    await writeFile(this.#input('declared'), `${Math.max(1, Math.ceil(largestBytes / 1024))} ${bytes}\n`);
-    this.#log.say(`Downloaded app package (${entries} files, ${formatBytes(bytes)} unpacked)`);
-  }
-
   async #fetchBuildpacks(): Promise<void> {
-    const { buildpacks, mode } = this.#choice;
-    for (const one of buildpacks) {
-      this.#buildpackFolders.push(await this.#context.buildpacks.folderOf(one, this.#stop.signal));
-    }
-    const candidates = buildpacks.map(({ name, source }, at) =>
-      source.kind === 'zip' || source.kind === 'git'
-        ? { kind: source.kind, location: source.url, branch: source.branch, name }
-        : { kind: 'local' as const, location: StagingContainer.buildpackPath(at), branch: '', name },
-    );
-    await writeFile(this.#input('candidates'), formatCandidates(candidates));
-    await writeFile(this.#input('mode'), mode);
-  }
-
-  async #fetchCache(): Promise<void> {
-    const { buildpack_cache_download_uri: url, disk_limit } = this.request;
-    if (url === null) return;
-    try {
-      const options = { ...this.#transfer('build cache'), maxBytes: disk_limit * 1_048_576 };
-      if ((await download(url, this.#input('cache.tgz'), options)) !== undefined) return;
-    } catch (error) {
-      this.#stop.signal.throwIfAborted();
-      this.#log.say(`Going on without the build cache: ${(error as Error).message}`, 'ERR');
-    }
-    await rm(this.#input('cache.tgz'), { force: true });
+    const { buildpacks } = this.#context;
+    this.#buildpackFolders = await this.#input.fetchBuildpacks(this.#choice, buildpacks, this.#stop.signal);
   }
 
   async #createContainer(): Promise<void> {
@@ -213,7 +157,7 @@ export class StagingTask {
       memoryMb: request.memory_limit,
       diskMb: request.disk_limit,
       egress: request.egress_network_rules,
-      input: this.#input(),
+      input: this.#input.folder,
       buildpacks: this.#buildpackFolders,
       builder: this.#context.builder,
     });
@@ -258,79 +202,24 @@ export class StagingTask {
   }
 
   async #upload(): Promise<void> {
-    const container = this.#built();
-    const report = this.#reported();
-    this.#log.say('Uploading droplet, build artifacts cache...');
-    const head = dropletHead(
-      { detected_buildpack: report.detected, start_command: report.processes.web ?? '', processes: report.processes },
-      this.#context.clock.nowMs(),
-    );
-    const droplet = { prefix: head, file: container.file('packed.tgz') };
-    const [uploaded] = await Promise.all([
-      upload(this.request.upload_uri, droplet, this.#transfer('droplet')),
-      this.#uploadCache(container),
-    ]);
-    this.#droplet = uploaded;
-    this.#log.say(`Uploading complete (droplet ${formatBytes(uploaded.bytes)})`);
-  }
-
-  /** A cache that can't be kept makes the next staging slower, not this one wrong. */
-  async #uploadCache(container: StagingContainer): Promise<void> {
-    const url = this.request.buildpack_cache_upload_uri;
-    if (url === null || !(await container.hasFile('cache.tgz'))) return;
-    try {
-      const cache = { prefix: Buffer.alloc(0), file: container.file('cache.tgz') };
-      await upload(url, cache, this.#transfer('build cache'));
-    } catch (error) {
-      this.#stop.signal.throwIfAborted();
-      this.#log.say(`The build cache could not be kept: ${(error as Error).message}`, 'ERR');
-    }
-  }
-
-  #succeeded(): Result {
-    const report = this.#reported();
-    const { sha1, sha256, bytes } = this.#droplet ?? { sha1: null, sha256: '', bytes: 0 };
-    return {
-      ...emptyResult(this.request),
-      detected_buildpack: report.detected,
-      buildpack_key: report.last.key,
-      droplet_sha1: sha1,
-      droplet_sha256: sha256,
-      droplet_bytes: bytes,
-      detected_start_command: report.processes.web ?? null,
-      procfile: { ...report.processes },
-      buildpacks: report.buildpacks.map((one) => ({ ...one })),
-    };
+    this.#droplet = await uploadOutput({
+      request: this.request,
+      container: this.#built(),
+      report: this.#reported(),
+      log: this.#log,
+      transfer: (what) => this.#transfer(what),
+    });
   }
 
   #failed(error: unknown): Result {
-    const failure = this.#explain(error);
+    const failure = explainFault(error, { timeoutS: this.request.timeout_s, tail: this.#log.tail() });
     // Whoever reads the log has the last lines above already.
     const [said = ''] = failure.message.split(lastLinesMark);
     for (const line of said.split('\n')) this.#log.say(line, 'ERR');
-    if (!(error instanceof BuildFailed || error instanceof PlatformError || error instanceof TaskStopped)) {
+    if (isUnexpected(error)) {
       this.#context.log.error('failed-staging', { task: this.request.task_id, app: this.request.app_id, error });
     }
     return failedResult(this.request, failure);
-  }
-
-  #explain(error: unknown): StagingFailure {
-    if (error instanceof BuildFailed) return error.failure;
-    if (error instanceof TimeExpired) return explainTimeout(this.request.timeout_s, this.#log.tail());
-    if (error instanceof TaskStopped) return { type: 'StagingError', message: error.message };
-    if (error instanceof PlatformError) {
-      const detail =
-        error.cause instanceof Error && error.kind === 'BuildpackReleaseFailed' ? `: ${error.cause.message}` : '';
-      return { type: error.kind, message: `${error.message}${detail}` };
-    }
-    if (error instanceof ContainerError && error.kind === 'disk-full') {
-      return { type: 'StagingError', message: "The stager's disk is full; an operator must free space on it" };
-    }
-    if (isDiskFull(error)) {
-      return { type: 'StagingError', message: "The stager's disk is full; an operator must free space on it" };
-    }
-    if (error instanceof ContainerError) return { type: 'StagingError', message: `Staging failed: ${error.message}` };
-    return { type: 'StagingError', message: `Staging failed: ${(error as Error).message}` };
   }
 
   async #cleanUp(): Promise<void> {
@@ -343,11 +232,7 @@ export class StagingTask {
     }
   }
 
-  #input(name = ''): string {
-    return join(this.#folder, 'in', name);
-  }
-
-  #transfer(what: string) {
+  #transfer(what: string): TransferOptions {
     return { clock: this.#context.clock, signal: this.#stop.signal, what };
   }
 
@@ -360,33 +245,4 @@ export class StagingTask {
     if (!this.#report) throw new Error('the build was not read');
     return this.#report;
   }
-}
-
-/** A result that says nothing yet; every key is there, as the original sends them. */
-export function emptyResult(task: { task_id: string; app_id: string }): Result {
-  return {
-    task_id: task.task_id,
-    app_id: task.app_id,
-    detected_buildpack: null,
-    buildpack_key: null,
-    droplet_sha1: null,
-    detected_start_command: null,
-    procfile: null,
-    error: null,
-    error_info: null,
-  };
-}
-
-/** The result of a task that failed. */
-export function failedResult(task: { task_id: string; app_id: string }, failure: StagingFailure): Result {
-  return { ...emptyResult(task), error: failure.message, error_info: { ...failure } };
-}
-
-function isDiskFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
-}
-
-function formatBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`;
-  return bytes < 1_048_576 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1_048_576).toFixed(1)} MB`;
 }

@@ -56,6 +56,9 @@ export const StagingSetup = Type.Object({
   error: Type.Union([Type.String(), Type.Null()], { default: null }),
 });
 
+/** The `error_info.type` of a task that ended because its stager went: it can be given to another one. */
+export const stagingInterrupted = 'StagingInterrupted';
+
 /** Second reply, and the body posted to `completion_uri`. */
 export const StagingResult = Type.Object({
   task_id: Type.String(),
@@ -71,7 +74,8 @@ export const StagingResult = Type.Object({
   error: Type.Union([Type.String(), Type.Null()], { default: null }),
   error_info: Type.Union([Type.Object({ type: Type.String(), message: Type.String() }), Type.Null()], {
     default: null,
-    description: 'type: NoAppDetectedError, BuildpackCompileFailed, BuildpackReleaseFailed, StagingTimeExpired, …',
+    description:
+      'type: NoAppDetectedError, BuildpackCompileFailed, BuildpackReleaseFailed, StagingTimeExpired, StagingInterrupted, …',
   }),
   /** Ours. */
   droplet_sha256: Type.Optional(Type.String()),

@@ -74,6 +74,10 @@ export type BuildTable = Resource &
     timeout_s: number;
     /** Id of the stager that accepted it. */
     stager: string | null;
+    /** When a controller last began or went on to look for a stager; null when none does. */
+    offered_at: Time | null;
+    /** How often its stager went. */
+    interruptions: Generated<number>;
     created_by_guid: string;
     created_by_name: string | null;
     created_by_email: string | null;

@@ -51,6 +51,37 @@ export function listOpenBuilds(db: Database, appGuid?: string): Promise<BuildRow
   return (appGuid === undefined ? open : open.where('app_guid', '=', appGuid)).execute();
 }
 
+/**
+ * Makes this controller the one that looks for a stager, unless another one said that it does within the last
+ * `leaseS`; false when there is nothing to do.
+ */
+export async function claimOffer(db: Database, guid: string, leaseS: number): Promise<boolean> {
+  const claimed = await db
+    .updateTable('builds')
+    .set({ offered_at: sql<Date>`now()` })
+    .where('guid', '=', guid)
+    .where('state', '=', 'STAGING')
+    .where('stager', 'is', null)
+    .where((eb) =>
+      eb.or([eb('offered_at', 'is', null), eb('offered_at', '<', sql<Date>`now() - ${leaseS} * interval '1 s'`)]),
+    )
+    .returning('guid')
+    .executeTakeFirst();
+  return claimed !== undefined;
+}
+
+/** Says that this controller still looks for a stager; false when the build has ended. */
+export async function renewOffer(db: Database, guid: string): Promise<boolean> {
+  const renewed = await db
+    .updateTable('builds')
+    .set({ offered_at: sql<Date>`now()` })
+    .where('guid', '=', guid)
+    .where('state', '=', 'STAGING')
+    .returning('guid')
+    .executeTakeFirst();
+  return renewed !== undefined;
+}
+
 /** @throws PlatformError StagingInProgress when the app has a build in state STAGING */
 export async function insertBuild(tx: Database, build: Insertable<BuildTable>): Promise<BuildRow> {
   try {

@@ -48,7 +48,7 @@ export type AppWorld = AsyncDisposable & {
   readonly settle: () => Promise<void>;
 };
 
-export async function appWorld(): Promise<AppWorld> {
+export async function appWorld(options: { patienceMs?: number } = {}): Promise<AppWorld> {
   const broker = new MemoryBroker();
   const bus = new MemoryBus(broker);
   const scratch = await temporaryDirectory('uploads');
@@ -59,7 +59,7 @@ export async function appWorld(): Promise<AppWorld> {
   const api = await testApi({
     routes: (made) => {
       holder.controller = made;
-      holder.services = createAppServices(made, scratch.path);
+      holder.services = createAppServices(made, scratch.path, { patienceMs: options.patienceMs ?? 0 });
       return [...organizationSideRoutes, ...appSideRoutes(holder.services)];
     },
     scopes: appScopes,

@@ -20,7 +20,7 @@ import { BuildpackStore } from '../buildpack-store.ts';
 import { Outbox } from '../outbox.ts';
 import { Stager } from '../stager.ts';
 import { taskLabel } from '../staging-container.ts';
-import type { Request, Result } from '../staging-task.ts';
+import type { Request, Result } from '../staging-result.ts';
 
 const builder = fileURLToPath(new URL('../builder', import.meta.url));
 export const builtinBuildpacks = fileURLToPath(new URL('../../../buildpacks', import.meta.url));

@@ -43,3 +43,9 @@ test('few lines, but long ones, meet the limit of the platform', () => {
 test('a limit of zero bytes lets nothing through', () => {
   assert.equal(new LogLimit({ ...wide, bytesPerS: 0 }, 0).pass(lines(1), 60_000).passed.length, 0);
 });
+
+test('a staging is called so', () => {
+  const limit = new LogLimit({ ...wide, who: 'staging', linesPerS: 1 }, 0);
+  assert.equal(limit.pass(lines(7), 0).notice, 'staging exceeded log rate limit (1 lines/sec)');
+  assert.equal(limit.tell(), 'dropped 2 log lines (2B) of this staging');
+});

@@ -27,6 +27,8 @@ class Bucket {
 const BURST_S = 5;
 
 export type LogLimits = {
+  /** Whose lines they are, for what is said: an app's instance by default. */
+  readonly who?: 'app instance' | 'staging';
   /** What the platform carries of one instance. */
   readonly linesPerS: number;
   readonly platformBytesPerS: number;
@@ -34,13 +36,15 @@ export type LogLimits = {
   readonly bytesPerS: number;
 };
 
-/** Lets an instance's lines through up to its limits, says when it drops lines, and counts them. */
+/** Lets the lines of an instance or a staging through up to their limits, says when it drops lines, and counts them. */
 export class LogLimit {
   readonly #buckets: readonly { readonly bucket: Bucket; readonly isLines: boolean; readonly name: string }[];
+  readonly #who: 'app instance' | 'staging';
   #dropped = { lines: 0, bytes: 0 };
   #isExceeded = false;
 
-  constructor({ linesPerS, platformBytesPerS, bytesPerS }: LogLimits, nowMs: number) {
+  constructor({ who = 'app instance', linesPerS, platformBytesPerS, bytesPerS }: LogLimits, nowMs: number) {
+    this.#who = who;
     const own = { bucket: new Bucket(bytesPerS, 1, nowMs), isLines: false, name: `${bytesPerS} bytes/sec` };
     this.#buckets = [
       ...(bytesPerS >= 0 ? [own] : []),
@@ -66,7 +70,7 @@ export class LogLimit {
     const passed: T[] = [];
     let notice: string | undefined;
     for (const line of lines) {
-      const bytes = Buffer.byteLength(line.text);
+      const bytes = new TextEncoder().encode(line.text).length;
       const exceeded = this.#buckets.find(({ bucket, isLines }) => !bucket.take(isLines ? 1 : bytes, nowMs));
       if (exceeded === undefined) {
         passed.push(line);
@@ -74,7 +78,7 @@ export class LogLimit {
       }
       this.#dropped.lines += 1;
       this.#dropped.bytes += bytes;
-      if (!this.#isExceeded) notice = `app instance exceeded log rate limit (${exceeded.name})`;
+      if (!this.#isExceeded) notice = `${this.#who} exceeded log rate limit (${exceeded.name})`;
       this.#isExceeded = true;
     }
     return { passed, notice };
@@ -86,6 +90,6 @@ export class LogLimit {
     this.#dropped = { lines: 0, bytes: 0 };
     this.#isExceeded = lines > 0;
     if (lines === 0) return undefined;
-    return `dropped ${lines} log line${lines === 1 ? '' : 's'} (${formatBytes(bytes)}) of this instance`;
+    return `dropped ${lines} log line${lines === 1 ? '' : 's'} (${formatBytes(bytes)}) of this ${this.#who === 'staging' ? 'staging' : 'instance'}`;
   }
 }
