@@ -7,6 +7,7 @@ import { writeOwnedFile } from '../platform/owned-files.ts';
 import { type Paths, sourceRoot } from '../platform/paths.ts';
 import { findUser } from '../platform/system-user.ts';
 import type { Program } from '../supervisor/supervisor.ts';
+import { isOwnProgram } from './programs.ts';
 
 const TIMEOUT_MS = 120_000;
 
@@ -15,7 +16,7 @@ const TIMEOUT_MS = 120_000;
  * code loads the compiler of types too, and keeps some 15 MB for good.
  */
 export async function compileAhead(paths: Paths, programs: readonly Program[]): Promise<void> {
-  const ours = programs.filter(({ command }) => command[0] === process.execPath);
+  const ours = programs.filter(isOwnProgram);
   const stamp = join(paths.run, 'compiled', 'source');
   const source = await sourceDigest(ours);
   if ((await readTextIfExists(stamp)) === source) return;

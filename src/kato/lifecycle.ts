@@ -1,6 +1,7 @@
 import { withdrawFence } from '../container/fence/fence.ts';
 import { groupByPhase, listProcesses, listPrograms, type ProcessPlan, type ProgramPlan } from '../core/role-plan.ts';
 import { systemClock } from '../platform/clock.ts';
+import { closeCode, openCode } from './code.ts';
 import { compileAhead } from './compiled-code.ts';
 import type { Node } from './node.ts';
 import { programsOf } from './programs.ts';
@@ -56,6 +57,7 @@ export async function stopNode(node: Node, options: LifecycleOptions): Promise<v
   if (!(await node.supervisor.isRunning()) && (await orphansOf(node)).length === 0) return;
   await stopProcesses(node, listProcesses(node.file.roles), options);
   await node.supervisor.shutdown();
+  await closeCode(node.paths);
   await withdrawFence(node.paths.fence, ['dea', 'stager']);
 }
 
@@ -133,6 +135,7 @@ async function orphansOf(node: Node): Promise<ProcessPlan[]> {
 
 /** @returns the processes that a killed supervisor had left and that were ended: they are to run again */
 async function applyPrograms(node: Node): Promise<ProcessPlan[]> {
+  await openCode(node.paths);
   const programs = await programsOf(node, listProcesses(node.file.roles));
   await compileAhead(node.paths, programs);
   await node.supervisor.configure(programs);

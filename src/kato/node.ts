@@ -1,7 +1,8 @@
-import type { ClusterConfig } from '../contract/config.ts';
+import type { Static, TSchema } from 'typebox';
+import { ClusterConfig } from '../contract/config.ts';
 import { decode } from '../contract/decode.ts';
 import { CredentialsFile, NodeFile } from '../contract/node.ts';
-import { environment, loadClusterConfig } from '../platform/config.ts';
+import { environment } from '../platform/config.ts';
 import { readJsonIfExists } from '../platform/files.ts';
 import { type Paths, pathsOf } from '../platform/paths.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
@@ -25,27 +26,33 @@ export function requireRoot(): void {
 
 /** Reads this node's files. Refuses when it has not been set up. */
 export async function openNode(state = environment.state): Promise<Node> {
+  const node = await findNode(state);
+  if (node !== undefined) return node;
+  throw new Refusal(
+    `this node is not set up: ${state} has no complete node.json and credentials`,
+    'run `kato node setup micro`',
+  );
+}
+
+/** This node, or undefined before its files are there. Refuses when they can't be read. */
+export async function findNode(state = environment.state): Promise<Node | undefined> {
   requireRoot();
   const paths = pathsOf(state);
-  const [file, credentials] = [
-    await readJsonIfExists(paths.nodeFile),
-    await readJsonIfExists(paths.credentials('kato')),
-  ];
-  if (file === undefined || credentials === undefined) {
-    throw new Refusal(
-      `this node is not set up: ${state} has no complete node.json and credentials`,
-      'run `kato node setup micro`',
-    );
+  const file = await read(NodeFile, paths.nodeFile);
+  const credentials = await read(CredentialsFile, paths.credentials('kato'));
+  if (file === undefined || credentials === undefined) return undefined;
+  const config = (await read(ClusterConfig, paths.clusterFile)) ?? decode(ClusterConfig, {}, paths.clusterFile);
+  return { paths, file, config, credentials, supervisor: nodeSupervisor(paths, config, credentials) };
+}
+
+async function read<T extends TSchema>(schema: T, path: string): Promise<Static<T> | undefined> {
+  try {
+    const value = await readJsonIfExists(path);
+    return value === undefined ? undefined : decode(schema, value, path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Refusal(reason, `mend ${path}, or put it back from a backup`, { cause });
   }
-  const config = await loadClusterConfig(paths);
-  const decoded = decode(CredentialsFile, credentials, paths.credentials('kato'));
-  return {
-    paths,
-    file: decode(NodeFile, file, paths.nodeFile),
-    config,
-    credentials: decoded,
-    supervisor: nodeSupervisor(paths, config, decoded),
-  };
 }
 
 function nodeSupervisor(paths: Paths, config: ClusterConfig, credentials: CredentialsFile): Supervisor {

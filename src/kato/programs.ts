@@ -1,10 +1,9 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { listPrograms, type ProcessPlan, type ProgramPlan } from '../core/role-plan.ts';
 import { environment } from '../platform/config.ts';
-import { sourceRoot } from '../platform/paths.ts';
 import { postgresqlProgram } from '../platform/postgresql.ts';
-import { canExecute, canRead, findUser } from '../platform/system-user.ts';
 import type { Program } from '../supervisor/supervisor.ts';
+import { type Code, findOpenCode, isStateOpen, ownCode } from './code.ts';
 import type { Node } from './node.ts';
 
 /** Small young generations: an idle process keeps little, and a busy one collects more often. */
@@ -14,40 +13,46 @@ const NODE_FLAGS = [
   '--optimize-for-size',
   '--v8-pool-size=2',
 ];
-const ENTRY = join(sourceRoot, 'src', 'main.ts');
 
 /** How the planned processes are run on this node. */
 export async function programsOf(node: Node, plans: readonly ProcessPlan[]): Promise<Program[]> {
-  const canDrop = await canDropPrivileges(node);
-  return listPrograms(plans).map((plan) => ({
-    name: plan.name,
-    command: commandOf(node, plan),
-    environment: environmentOf(node, plan, canDrop),
-    ...(plan.account === 'postgres' || (plan.account === 'stackato' && canDrop) ? { user: plan.account } : {}),
-    directory: '/',
-    priority: plan.startPhase * 100,
-    stopWaitS: plan.stopWaitS,
-    ...(plan.outlivedByCharges ? { isOutlivedByCharges: true } : {}),
-    ...(plan.name === 'postgresql' ? { stopSignal: 'INT' as const } : {}),
-  }));
+  const open = await findOpenCode(node.paths);
+  const canDrop = open !== undefined || (await isStateOpen(node.paths));
+  return listPrograms(plans).map((plan) => {
+    // Only the platform's own account needs the mount: root runs the checkout itself.
+    const code = plan.account === 'stackato' ? (open ?? ownCode) : ownCode;
+    const drops = plan.account === 'postgres' || (plan.account === 'stackato' && (isForeign(plan) ? canDrop : open));
+    return {
+      name: plan.name,
+      command: commandOf(node, plan, code),
+      environment: environmentOf(node, plan, drops ? plan.account : 'root'),
+      ...(drops ? { user: plan.account } : {}),
+      directory: '/',
+      priority: plan.startPhase * 100,
+      stopWaitS: plan.stopWaitS,
+      ...(plan.outlivedByCharges ? { isOutlivedByCharges: true } : {}),
+      ...(plan.name === 'postgresql' ? { stopSignal: 'INT' as const } : {}),
+    };
+  });
 }
 
-/** Can the platform's own account run the source and reach its state? A checkout below /root, for one, is closed to it. */
-export async function canDropPrivileges(node: Pick<Node, 'paths'>): Promise<boolean> {
-  const user = await findUser('stackato');
-  if (user === undefined) return false;
-  const reachable = [canExecute(user, process.execPath), canRead(user, ENTRY), canExecute(user, node.paths.state)];
-  return (await Promise.all(reachable)).every(Boolean);
+/** Is it one of our own, run by Node from the checkout? */
+export function isOwnProgram({ command }: Program): boolean {
+  return basename(command[0] ?? '') === basename(ownCode.node);
 }
 
-function commandOf(node: Node, plan: ProgramPlan): string[] {
+function isForeign({ name }: ProgramPlan): boolean {
+  return name === 'nats' || name === 'postgresql';
+}
+
+function commandOf(node: Node, plan: ProgramPlan, code: Code): string[] {
   if (plan.name === 'nats') return ['/usr/sbin/nats-server', '-c', join(node.paths.nats, 'nats.conf')];
   if (plan.name === 'postgresql') return postgresqlProgram(node.paths);
-  return [process.execPath, ...NODE_FLAGS, ENTRY, plan.processes.map(({ name }) => name).join('+')];
+  return [code.node, ...NODE_FLAGS, code.entry, plan.processes.map(({ name }) => name).join('+')];
 }
 
-function environmentOf(node: Node, plan: ProgramPlan, canDrop: boolean): Record<string, string> {
-  if (plan.name === 'nats' || plan.name === 'postgresql') return {};
+function environmentOf(node: Node, plan: ProgramPlan, account: string): Record<string, string> {
+  if (isForeign(plan)) return {};
   const { staging } = node.config;
   return {
     STACKATO_STATE: node.paths.state,
@@ -56,7 +61,7 @@ function environmentOf(node: Node, plan: ProgramPlan, canDrop: boolean): Record<
     // Each further arena keeps freed memory of its own.
     MALLOC_ARENA_MAX: '1',
     // One per account, so that nobody runs what another compiled.
-    NODE_COMPILE_CACHE: join(node.paths.run, 'compiled', canDrop ? plan.account : 'root'),
+    NODE_COMPILE_CACHE: join(node.paths.run, 'compiled', account),
     // The stager itself fetches buildpacks by URL.
     ...(plan.processes.some(({ name }) => name === 'stager') && staging.caFile !== ''
       ? { NODE_EXTRA_CA_CERTS: staging.caFile }

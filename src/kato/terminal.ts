@@ -8,14 +8,25 @@ export type Terminal = {
   readonly result: (text: string, value: unknown) => void;
   /** Progress for people; silent with `--json`. */
   readonly say: (text: string) => void;
+  /** How far something has come: one line that the next replaces, where standard error is a terminal. */
+  readonly progress: (text: string) => void;
+  /** Does `progress` replace its line? */
+  readonly isTransient: boolean;
   readonly isInteractive: boolean;
 };
 
+const CLEAR_LINE = '\r\x1b[K';
+
 export function terminal(json: boolean): Terminal {
+  const isTransient = Boolean(process.stderr.isTTY) && !environment.ci;
+  const clear = isTransient ? CLEAR_LINE : '';
+  const say = (text: string) => void (json || process.stderr.write(`${clear}${text}\n`));
   return {
     json,
     result: (text, value) => void process.stdout.write(json ? `${JSON.stringify(value, null, 2)}\n` : `${text}\n`),
-    say: (text) => void (json || process.stderr.write(`${text}\n`)),
+    say,
+    progress: isTransient ? (text) => void (json || process.stderr.write(`${clear}${text}`)) : say,
+    isTransient,
     isInteractive: Boolean(process.stdin.isTTY && process.stderr.isTTY) && !environment.ci && !json,
   };
 }

@@ -32,7 +32,9 @@ export class FakeSupervisor implements Supervisor {
       if (entry === undefined) this.#entries.set(program.name, { program, state: 'STOPPED', pid: 0 });
       else if (JSON.stringify(entry.program) !== JSON.stringify(program)) {
         entry.program = program;
-        if (entry.state === 'RUNNING') entry.pid = this.#nextPid++;
+        if (entry.state !== 'RUNNING') continue;
+        if (program.isOutlivedByCharges) this.trail.push(`USR2 ${program.name}`);
+        entry.pid = this.#nextPid++;
       }
     }
   }

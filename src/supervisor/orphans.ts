@@ -18,6 +18,11 @@ export async function listOrphans(scope: OrphanScope, programs: readonly Program
   return found.filter((orphan) => orphan !== undefined);
 }
 
+/** Is this one of a node's processes, or started by one? */
+export async function isProcessOf(state: string, pid: number): Promise<boolean> {
+  return isOf({ state }, await readWords(pid, 'environ'));
+}
+
 /** Ends these programs' orphans, those that start latest first, and returns when none is left. */
 export async function endOrphans(
   scope: OrphanScope,
@@ -74,7 +79,7 @@ async function findOrphan(scope: OrphanScope, programs: readonly Program[], pid:
   return { name: program.name, pid };
 }
 
-function isOf({ state }: OrphanScope, variables: readonly string[]): boolean {
+function isOf({ state }: Pick<OrphanScope, 'state'>, variables: readonly string[]): boolean {
   return variables.includes('SUPERVISOR_ENABLED=1') && variables.includes(`${STATE_VARIABLE}=${state}`);
 }
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { readTextIfExists, temporaryDirectory } from '../platform/files.ts';
 import { FakeSupervisor } from './fake.ts';
 import { supervisorConformance } from './supervisor.conformance.ts';
@@ -154,4 +155,46 @@ test('stopping ends what a killed supervisord left, of this node alone', async (
     (await other.supervisor.listOrphans(other.programs)).map(({ pid }) => pid),
     [...other.pids.values()],
   );
+});
+
+/** As the platform's processes do, it heeds the first signal only, and ends a little later. */
+const heeder = `
+  const { appendFileSync } = require('node:fs');
+  const say = (text) => appendFileSync(process.argv[2], text + ' ');
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGUSR2']) process.on(name, () => stop.abort(name));
+  stop.signal.addEventListener('abort', () => { say(stop.signal.reason); setTimeout(() => process.exit(), 300); });
+  setInterval(() => {}, 1000);
+  say('start' + (process.env.CHANGED ?? ''));`;
+
+test('a program that changed ends without what it looks after, and its successor is the changed one', async () => {
+  await using opened = await openReal();
+  const { supervisor, folder } = opened;
+  const file = join(folder, 'said');
+  const script = join(folder, 'heeder.cjs');
+  await writeFile(script, heeder);
+  const programs = (environment: Record<string, string>, isOutlivedByCharges: boolean): Program[] => [
+    {
+      name: 'minder',
+      command: [process.execPath, script, file],
+      environment,
+      priority: 10,
+      stopWaitS: 5,
+      isOutlivedByCharges,
+    },
+  ];
+  const untilSaid = async (text: string) => {
+    for (const endMs = Date.now() + 10_000; (await readTextIfExists(file)) !== text; ) {
+      assert.ok(Date.now() < endMs, `${await readTextIfExists(file)} where ${text} belongs`);
+      await delay(20);
+    }
+  };
+  await supervisor.configure(programs({}, true));
+  await supervisor.ensureRunning();
+  await supervisor.start('minder');
+  await untilSaid('start ');
+  await supervisor.configure(programs({ CHANGED: '2' }, true));
+  await untilSaid('start SIGUSR2 start2 ');
+  await supervisor.configure(programs({ CHANGED: '3' }, false));
+  await untilSaid('start SIGUSR2 start2 SIGTERM start3 ');
 });

@@ -52,7 +52,10 @@ export interface Supervisor {
    * supervisor left behind are ended first, without what they look after.
    */
   ensureRunning(): Promise<void>;
-  /** Makes these the programs: changed ones are restarted, missing ones stopped and forgotten, new ones wait to be started. */
+  /**
+   * Makes these the programs: changed ones are restarted, without what they look after, missing ones stopped and forgotten, new ones wait to be
+   * started.
+   */
   configure(programs: readonly Program[]): Promise<void>;
   list(): Promise<SupervisedProcess[]>;
   /**

@@ -61,7 +61,11 @@ export class Supervisord implements Supervisor {
     if (!(await this.isRunning())) return;
     const [added, changed, removed] = decodeChanges(await this.#call('supervisor.reloadConfig'));
     const running = new Set((await this.list()).filter(isUp).map(({ name }) => name));
-    await Promise.all([...changed, ...removed].map((name) => this.stop(name)));
+    const succeeds = (name: string) => programs.some((one) => one.name === name && one.isOutlivedByCharges);
+    await Promise.all([
+      ...changed.map((name) => (succeeds(name) ? this.#end(name) : this.stop(name))),
+      ...removed.map((name) => this.stop(name)),
+    ]);
     for (const name of [...changed, ...removed]) await this.#call('supervisor.removeProcessGroup', [name]);
     for (const name of [...added, ...changed]) await this.#call('supervisor.addProcessGroup', [name]);
     await Promise.all(changed.filter((name) => running.has(name)).map((name) => this.start(name)));
@@ -107,6 +111,19 @@ export class Supervisord implements Supervisor {
     const pid = Number(await this.#call('supervisor.getPID'));
     await this.#call('supervisor.shutdown');
     await until(async () => !isAlive(pid), STOP_WAIT_LIMIT_MS, 'supervisord did not end');
+  }
+
+  /**
+   * Ends a program without what it looks after, and keeps it from being started again as it was. Both in one request, which
+   * supervisord answers without looking at its processes in between; of two signals the program heeds the first.
+   */
+  async #end(name: string): Promise<void> {
+    const calls = [
+      { methodName: 'supervisor.signalProcess', params: [name, 'USR2'] },
+      { methodName: 'supervisor.stopProcess', params: [name, false] },
+    ];
+    await this.#call('system.multicall', [calls]);
+    await this.stop(name);
   }
 
   /** A program that just ended may be between two starts, where supervisord refuses to stop it: look again then. */

@@ -5,7 +5,7 @@ import { type CommandContext, describe, terminalOf } from './command.ts';
 
 type Options = {
   email?: string;
-  org: string;
+  org?: string;
   passwordStdin?: boolean;
   domain?: string;
   yes?: boolean;
@@ -25,7 +25,7 @@ export function nodeCommand(program: Command, context: CommandContext): void {
     .command('micro')
     .argument('[role...]', 'roles besides base and primary; default: controller router dea stager')
     .option('--email <address>', "the first administrator's e-mail address")
-    .option('--org <name>', 'their organization', 'stackato')
+    .option('--org <name>', 'their organization (default: stackato)')
     .option('--password-stdin', 'read their password from standard input')
     .option('--domain <domain>', 'domain of the platform and its apps (default: stackato.localhost)')
     .option('-y, --yes', 'ask nothing: make up what is not given')
@@ -44,7 +44,7 @@ export function nodeCommand(program: Command, context: CommandContext): void {
       const terminal = terminalOf(command);
       const password = options.passwordStdin ? await readPassword() : undefined;
       await setupMicro(
-        { ...options, email: checkEmail(options.email), domain: options.domain, password, roles },
+        { ...options, email: options.email, org: options.org, domain: options.domain, password, roles },
         { terminal: options.yes ? { ...terminal, isInteractive: false } : terminal, signal: context.signal },
       );
     });
@@ -59,11 +59,4 @@ async function readPassword(): Promise<string> {
   if (password === '')
     throw new Refusal('--password-stdin: standard input is empty', 'for example `kato … --password-stdin < file`');
   return password;
-}
-
-function checkEmail(email: string | undefined): string | undefined {
-  if (email !== undefined && !/^[^\s@]+@[^\s@]+$/.test(email)) {
-    throw new Refusal(`'${email}' is no e-mail address`, 'for example --email you@example.com');
-  }
-  return email;
 }

@@ -83,7 +83,8 @@ async function change(
   if (await ensureRolePackages(add, context.signal)) terminal.say('installed the Debian packages that were missing');
   const isUp = await node.supervisor.isRunning();
   const stopped = listProcesses(before).filter(({ name }) => planned.stopped.includes(name));
-  if (isUp) await stopProcesses(node, stopped, options);
+  // Also what a killed supervisord left: nothing else would ever end it.
+  await stopProcesses(node, stopped, options);
   await writeRoles(node, planned.roles);
   const after = await openNode();
   const started = listProcesses(planned.roles).filter(({ name }) => planned.started.includes(name));

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { readJsonIfExists } from '../../platform/files.ts';
+import type { Paths } from '../../platform/paths.ts';
 import { systemRandom } from '../../platform/random.ts';
 import { type ApiClient, createFirstAdmin, logIn } from '../api-client.ts';
 import type { Node } from '../node.ts';
@@ -19,13 +20,17 @@ export type Admin = {
 
 const FILE = 'first-admin.json';
 const MARK = 'first-admin.done';
+const DEFAULT_ORG = 'stackato';
 
 /** Makes the first administrator. */
 export const makeFirstAdmin: Step = {
   title: 'First administrator',
   run: async (context) => {
     const node = await context.node();
-    if (await hasMark(node.paths, MARK)) return 'already';
+    if (await hasMark(node.paths, MARK)) {
+      await checkPassword(node, context);
+      return 'already';
+    }
     const admin = await decideAdmin(node, context);
     await leaveMark(node.paths, FILE, `${JSON.stringify(admin, null, 2)}\n`);
     const outcome = await createFirstAdmin(node, admin);
@@ -63,6 +68,11 @@ export async function getAdmin(node: Node): Promise<Admin> {
   return admin;
 }
 
+/** Who an earlier set-up of this node made, or began to make, administrator. */
+export async function findEarlierAdmin(paths: Paths): Promise<Pick<Admin, 'email' | 'org'> | undefined> {
+  return (await readJsonIfExists(join(paths.setup, FILE))) as Admin | undefined;
+}
+
 /** The administrator of this set-up, unless it was told of already. */
 export async function findNewAdmin(node: Node): Promise<Admin | undefined> {
   return (await hasMark(node.paths, MARK)) ? undefined : getAdmin(node);
@@ -75,42 +85,26 @@ export async function forgetAdminPassword(node: Node): Promise<void> {
   await leaveMark(node.paths, FILE, `${JSON.stringify(rest, null, 2)}\n`);
 }
 
-async function decideAdmin(node: Node, { options, terminal }: SetupContext): Promise<Admin> {
+async function decideAdmin(node: Node, { options }: SetupContext): Promise<Admin> {
+  const { password } = options;
+  const given = password === undefined ? {} : { password, wasGenerated: false };
   const earlier = (await readJsonIfExists(join(node.paths.setup, FILE))) as Admin | undefined;
-  if (earlier !== undefined && (options.email === undefined || options.email === earlier.email)) {
-    return options.password === undefined ? earlier : { ...earlier, password: options.password, wasGenerated: false };
+  if (earlier !== undefined) return { ...earlier, ...given };
+  const email = options.email ?? `admin@${node.config.cluster.domain}`;
+  return { email, org: options.org ?? DEFAULT_ORG, password: newPassword(), wasGenerated: true, ...given };
+}
+
+/** Set-up never changes a password; whoever gives another one is told. */
+async function checkPassword(node: Node, { options, notes }: SetupContext): Promise<void> {
+  const { email } = await getAdmin(node);
+  const { password } = options;
+  if (password === undefined) return;
+  try {
+    await logIn(node, { email, password });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    notes.push(`${email} has another password than the one given now; set-up leaves passwords as they are`);
   }
-  const email = options.email ?? (terminal.isInteractive ? await askEmail() : `admin@${node.config.cluster.domain}`);
-  const password = options.password ?? (terminal.isInteractive ? await askPassword(node) : '');
-  return {
-    email,
-    org: options.org,
-    password: password === '' ? newPassword() : password,
-    wasGenerated: password === '',
-  };
-}
-
-async function askEmail(): Promise<string> {
-  const { text, isCancel } = await import('@clack/prompts');
-  const answer = await text({
-    message: "The first administrator's e-mail address",
-    validate: (value) => (/^[^\s@]+@[^\s@]+$/.test(value ?? '') ? undefined : 'an address such as you@example.com'),
-  });
-  if (isCancel(answer)) throw new Refusal('set-up was interrupted', 'run it again, or name the address with --email');
-  return answer;
-}
-
-async function askPassword(node: Node): Promise<string> {
-  const { password, isCancel } = await import('@clack/prompts');
-  const least = node.config.aok.passwordMinLength;
-  const answer = await password({
-    message: 'Their password (leave it empty to have one made)',
-    mask: '•',
-    validate: (value) =>
-      value === undefined || value === '' || value.length >= least ? undefined : `at least ${least} characters`,
-  });
-  if (isCancel(answer)) throw new Refusal('set-up was interrupted', 'run it again');
-  return answer ?? '';
 }
 
 /** 20 characters that are told apart easily: 100 bits. */

@@ -1,8 +1,8 @@
 import { systemHosts } from '../../contract/hosts.ts';
 import { environment } from '../../platform/config.ts';
-import { openNode } from '../node.ts';
-import { Refusal } from '../refusal.ts';
+import { openNode, requireRoot } from '../node.ts';
 import type { Terminal } from '../terminal.ts';
+import { settleAnswers } from './answers.ts';
 import { installBootService } from './boot-service.ts';
 import { configureBus } from './bus.ts';
 import { makeCertificates } from './certificates.ts';
@@ -42,9 +42,9 @@ export async function setupMicro(
   { terminal, signal }: { terminal: Terminal; signal: AbortSignal },
 ): Promise<void> {
   const { state } = environment;
-  checkDomain(options.domain);
+  requireRoot();
   const context: SetupContext = {
-    options: { ...options, state },
+    options: await settleAnswers({ ...options, state }, terminal),
     terminal,
     signal,
     notes: [],
@@ -73,16 +73,4 @@ export async function setupMicro(
       : [`administrator ${generated.email}, password ${generated.password} (shown only now)`];
   terminal.result([...lines, ...Object.values(addresses)].join('\n'), { ...addresses, ...(generated ?? {}) });
   await forgetAdminPassword(node);
-}
-
-function checkDomain(domain: string | undefined): void {
-  if (domain === undefined) return;
-  const labels = domain.split('.');
-  if (
-    labels.length >= 2 &&
-    domain.length <= 200 &&
-    labels.every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label))
-  )
-    return;
-  throw new Refusal(`'${domain}' is no domain`, 'for example --domain cloud.example.com, in small letters');
 }

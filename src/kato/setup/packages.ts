@@ -17,6 +17,7 @@ export const debianPackages: readonly string[] = [
   'iproute2',
   'kmod',
   'mmdebstrap',
+  'mount',
   'nats-server',
   'nftables',
   'openssl',

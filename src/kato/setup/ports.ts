@@ -1,5 +1,7 @@
 import type { ClusterConfig } from '../../contract/config.ts';
 import { exec } from '../../platform/exec.ts';
+import { isProcessOf } from '../../supervisor/orphans.ts';
+import { findNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { plannedConfig } from './state-folder.ts';
 import type { Step } from './step.ts';
@@ -8,32 +10,44 @@ import type { Step } from './step.ts';
 export const checkPorts: Step = {
   title: 'Ports',
   run: async (context) => {
-    const node = await context.node().catch(() => undefined);
+    const { state } = context.options;
+    const node = await findNode(state);
     if (node !== undefined && (await node.supervisor.isRunning())) return 'already';
     const config = node?.config ?? (await plannedConfig(context));
-    const taken = await listTaken(portsOf(config));
-    if (taken.length === 0) return 'already';
+    const ports = portsOf(config);
+    const holders = (await listListeners()).filter(({ port }) => ports.includes(port));
+    // What a killed supervisord left is this node's own: starting the roles adopts it.
+    const foreign: Listener[] = [];
+    for (const one of holders) if (!(await isProcessOf(state, one.pid))) foreign.push(one);
+    if (foreign.length === 0) return 'already';
     throw new Refusal(
-      taken.map(({ port, by }) => `port ${port} is taken by ${by}`).join('; '),
-      'stop what has them (for a service: systemctl disable --now NAME)',
+      `${foreign.map(({ port, by }) => `port ${port} is taken by ${by}`).join('; ')}, and the platform needs it`,
+      adviceFor(foreign),
     );
   },
 };
+
+type Listener = { readonly port: number; readonly pid: number; readonly by: string };
 
 function portsOf(config: ClusterConfig): number[] {
   const { router, bus, controller, aok, logyard, primary } = config;
   return [router.httpPort, router.httpsPort, bus.port, controller.port, aok.port, logyard.port, primary.supervisorPort];
 }
 
-async function listTaken(ports: readonly number[]): Promise<{ port: number; by: string }[]> {
+async function listListeners(): Promise<Listener[]> {
   const { stdout } = await exec(['ss', '-H', '-l', '-t', '-n', '-p']);
-  const listening = stdout.split('\n').map((line) => {
+  const all = stdout.split('\n').map((line) => {
     const [, , , local = ''] = line.trim().split(/\s+/);
-    const [, name, pid] = /users:\(\("([^"]*)",pid=(\d+)/.exec(line) ?? [];
-    return {
-      port: Number(local.slice(local.lastIndexOf(':') + 1)),
-      by: name ? `${name} (pid ${pid})` : 'another program',
-    };
+    const [, name, pid = '0'] = /users:\(\("([^"]*)",pid=(\d+)/.exec(line) ?? [];
+    const port = Number(local.slice(local.lastIndexOf(':') + 1));
+    return { port, pid: Number(pid), by: name ? `${name} (pid ${pid})` : 'another program' };
   });
-  return ports.flatMap((port) => listening.find((one) => one.port === port) ?? []);
+  // A program listens once for each family of addresses, and for each of its threads.
+  return [...new Map(all.map((one) => [`${one.port} ${one.pid}`, one])).values()];
+}
+
+function adviceFor(foreign: readonly Listener[]): string {
+  const pids = [...new Set(foreign.map(({ pid }) => pid))].filter((pid) => pid > 0);
+  const kill = pids.length > 0 ? `\`kill ${pids.join(' ')}\`` : 'end it';
+  return `stop what has ${foreign.length > 1 ? 'them' : 'it'}: \`systemctl disable --now NAME\` for a service, else ${kill}`;
 }

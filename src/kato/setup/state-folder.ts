@@ -8,15 +8,15 @@ import { microRoles, planRoleChange, resolveRoles } from '../../core/role-plan.t
 import { describeStagingSettings, stagingSettings } from '../../core/staging-settings.ts';
 import { isFileSync } from '../../platform/accessible.ts';
 import { environment } from '../../platform/config.ts';
-import { readJsonIfExists } from '../../platform/files.ts';
+import { readJsonIfExists, readTextIfExists } from '../../platform/files.ts';
 import { findAddress } from '../../platform/network-address.ts';
 import { ensureOwnedFolder, writeOwnedFile } from '../../platform/owned-files.ts';
-import { type Paths, pathsOf } from '../../platform/paths.ts';
+import { type Paths, pathsOf, sourceRoot } from '../../platform/paths.ts';
 import { postgresqlUrl } from '../../platform/postgresql.ts';
 import { systemRandom } from '../../platform/random.ts';
 import { ensureUser, getUser, type SystemUser } from '../../platform/system-user.ts';
+import { findOpenCode, isStateOpen, openCode } from '../code.ts';
 import type { Node } from '../node.ts';
-import { canDropPrivileges } from '../programs.ts';
 import { Refusal } from '../refusal.ts';
 import { readOrMakeSecrets, type Secrets } from './secrets.ts';
 import type { SetupContext, Step } from './step.ts';
@@ -32,14 +32,18 @@ export const writeState: Step = {
     await makeFolders(paths, { stackato, postgres });
     const wrote = [await writeNodeFile(paths, context), await writeClusterFile(paths, context, stackato)];
     wrote.push(await writeCredentials(paths, stackato, (await plannedConfig(context)).bus.port));
-    if (!(await canDropPrivileges({ paths }))) {
-      context.notes.push(
-        `the account stackato can't read this checkout or reach ${paths.state}, so every process runs as root; put them where all may read to change that`,
-      );
-    }
+    await openCode(paths);
+    if ((await findOpenCode(paths)) === undefined) context.notes.push(await whyAllRoot(paths));
     return wrote.some(Boolean) ? 'done' : 'already';
   },
 };
+
+async function whyAllRoot(paths: Paths): Promise<string> {
+  const closed = (await isStateOpen(paths))
+    ? `read ${sourceRoot}: \`chmod -R go+rX ${sourceRoot}\` changes that`
+    : `reach ${paths.state}: a state folder below folders that all may enter changes that`;
+  return `every process but the database runs as root, because the account stackato can't ${closed}`;
+}
 
 /** The configuration as set-up would make it. */
 export async function plannedConfig(context: SetupContext): Promise<ClusterConfig> {
@@ -108,18 +112,7 @@ async function writeNodeFile(paths: Paths, { options }: SetupContext): Promise<b
 
 /** Later changes go through `kato config set`: the file is a copy of what the primary keeps. */
 async function writeClusterFile(paths: Paths, context: SetupContext, stackato: SystemUser): Promise<boolean> {
-  const existing = (await readJsonIfExists(paths.clusterFile)) as { cluster?: { domain?: string } } | undefined;
-  const { domain } = context.options;
-  if (existing !== undefined) {
-    const current = existing.cluster?.domain ?? 'stackato.localhost';
-    if (domain !== undefined && domain !== current) {
-      throw new Refusal(
-        `this node's domain is ${current}; changing it is not available in this version`,
-        'leave --domain out, or set up another state folder',
-      );
-    }
-    return false;
-  }
+  if ((await readTextIfExists(paths.clusterFile)) !== undefined) return false;
   const { config, described } = initialConfig(context);
   for (const line of described) context.terminal.say(`        staging: ${line}`);
   const text = `${JSON.stringify(config, null, 2)}\n`;

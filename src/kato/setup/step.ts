@@ -7,7 +7,7 @@ import { formatElapsed, type Terminal } from '../terminal.ts';
 export type SetupOptions = {
   readonly domain: string | undefined;
   readonly email: string | undefined;
-  readonly org: string;
+  readonly org: string | undefined;
   readonly password: string | undefined;
   readonly roles: readonly string[];
   readonly welcome: boolean;
@@ -34,12 +34,14 @@ export type Step = {
 
 /** Runs steps in order, saying each with its time. A failing one ends set-up with what to do. */
 export async function runSteps(steps: readonly Step[], context: SetupContext): Promise<void> {
-  const { say } = context.terminal;
+  const { say, progress, isTransient } = context.terminal;
   for (const [at, step] of steps.entries()) {
     const head = `[${String(at + 1).padStart(2)}/${steps.length}] ${step.title}`;
     if (context.signal.aborted) throw new Refusal('set-up was interrupted', resume);
     const startedMs = systemClock.nowMs();
-    const slow = systemClock.every(5000, () => say(`${head} … ${formatElapsed(systemClock.nowMs() - startedMs)}`));
+    const slow = systemClock.every(isTransient ? 1000 : 5000, () =>
+      progress(`${head} … ${formatElapsed(systemClock.nowMs() - startedMs)}`),
+    );
     try {
       const outcome = await step.run(context);
       const took = formatElapsed(systemClock.nowMs() - startedMs);
