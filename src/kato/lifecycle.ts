@@ -3,6 +3,7 @@ import { groupByPhase, listProcesses, listPrograms, type ProcessPlan, type Progr
 import { systemClock } from '../platform/clock.ts';
 import { closeCode, openCode } from './code.ts';
 import { compileAhead } from './compiled-code.ts';
+import { handOver, listLeftByRoot } from './hand-over.ts';
 import type { Node } from './node.ts';
 import { programsOf } from './programs.ts';
 import { ReadinessProbe } from './readiness.ts';
@@ -133,15 +134,29 @@ async function orphansOf(node: Node): Promise<ProcessPlan[]> {
   return plans.filter(({ program }) => orphans.some(({ name }) => name === program));
 }
 
-/** @returns the processes that a killed supervisor had left and that were ended: they are to run again */
+/** @returns processes that ran and were ended, orphans of a killed supervisor for one: they are to run again */
 async function applyPrograms(node: Node): Promise<ProcessPlan[]> {
   await openCode(node.paths);
-  const programs = await programsOf(node, listProcesses(node.file.roles));
+  const plans = listProcesses(node.file.roles);
+  const programs = await programsOf(node, plans);
   await compileAhead(node.paths, programs);
+  const dropped = programs.filter(({ user }) => user === 'stackato').map(({ name }) => name);
+  const ended = dropped.length > 0 ? await leaveRoot(node, dropped) : [];
   await node.supervisor.configure(programs);
   const orphans = (await node.supervisor.isRunning()) ? [] : await orphansOf(node);
   await node.supervisor.ensureRunning();
-  return orphans;
+  return [...orphans, ...plans.filter(({ program }) => ended.includes(program))];
+}
+
+/** Programs that root ran before: what they own goes to their new account once they have ended. */
+async function leaveRoot({ paths, supervisor }: Node, programs: readonly string[]): Promise<string[]> {
+  const left = await listLeftByRoot(paths);
+  if (left.length === 0) return [];
+  const running = (await supervisor.isRunning()) ? await supervisor.list() : [];
+  const ended = running.filter(({ name, pid }) => pid !== 0 && programs.includes(name)).map(({ name }) => name);
+  await Promise.all(ended.map((name) => supervisor.stop(name)));
+  await handOver(await listLeftByRoot(paths));
+  return ended;
 }
 
 function firstFailure(starting: readonly Promise<void>[]): Promise<never> {
