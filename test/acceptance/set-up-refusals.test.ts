@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { LabNode } from '../lab/node.ts';
@@ -26,8 +27,8 @@ describe('set-up refuses', () => {
     try {
       await once(holder.stdout, 'data');
       const said = await refusal([]);
-      assert.match(said, /port 80 is taken by \S+ \(pid \d+\)/);
-      assert.match(said, /→ stop what has them/);
+      assert.match(said, /port 80 is taken by node \(pid \d+\)/);
+      assert.match(said, /→ stop what has it: .*kill \d+/);
       assert.equal(existsSync(`${node.state}/node.json`), false, 'nothing was set up');
     } finally {
       holder.kill('SIGKILL');
@@ -40,11 +41,28 @@ describe('set-up refuses', () => {
     assert.match(await refusal(['--domain', 'localhost']), /is no domain/);
     assert.match(await refusal(['--email', 'nobody']), /'nobody' is no e-mail address/);
     assert.match(await refusal(['--password-stdin']), /standard input is empty/);
+    assert.match(await refusal(['--password-stdin'], 'short\n'), /at least 8 characters/);
+    assert.match(await refusal(['--org', ' ']), /no name for an organization/);
+    assert.equal(existsSync(`${node.state}/node.json`), false, 'nothing was set up');
   });
 
   test('roles that this version has not got', async () => {
     assert.match(await refusal(['mysql']), /mysql: not available in this version/);
     assert.match(await refusal(['dae']), /there is no role 'dae'/);
+  });
+
+  test('a disk that is too small', async () => {
+    const small = mkdtempSync(join(tmpdir(), 'small-'));
+    await node.run(['mount', '-t', 'tmpfs', '-o', 'size=100m', 'small', small]);
+    try {
+      const env = { STACKATO_STATE: join(small, 'state') };
+      const { code, stderr } = await node.kato(['node', 'setup', 'micro', '--yes'], { env });
+      assert.equal(code, 1);
+      assert.match(stderr, /small-\S+ has 100 MB free; a micro cloud needs \d+[\s\S]*→ .*STACKATO_STATE/);
+    } finally {
+      await node.run(['umount', small]);
+      rmSync(small, { recursive: true, force: true });
+    }
   });
 
   test('anybody but root', async (context) => {

@@ -1,7 +1,6 @@
 import { readFile, statfs } from 'node:fs/promises';
-import { totalmem } from 'node:os';
+import { release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
-import { exec } from '../../platform/exec.ts';
 import { isMissing, readTextIfExists } from '../../platform/files.ts';
 import { writeOwnedFile } from '../../platform/owned-files.ts';
 import { pathsOf } from '../../platform/paths.ts';
@@ -35,15 +34,14 @@ export const checkMachine: Step = {
 };
 
 async function checkSystem(): Promise<void> {
-  if (process.platform !== 'linux') throw new Refusal(`this is ${process.platform}; kato needs Linux`);
-  const release = (await readTextIfExists('/etc/os-release')) ?? '';
-  if (!/^ID=debian$/m.test(release) && !/^ID_LIKE=.*debian/m.test(release)) {
-    const name = /^PRETTY_NAME="?([^"\n]*)/m.exec(release)?.[1] ?? 'not named';
-    throw new Refusal(`this system is ${name}; set-up installs Debian packages`, 'use Debian 12');
-  }
-  const filesystems = await readFile('/proc/filesystems', 'utf8');
-  if (!/\tbtrfs$/m.test(filesystems))
-    await exec(['modprobe', 'btrfs'], { okCodes: [0, 1, 127] }).catch(cannotLoad('btrfs'));
+  if (process.platform !== 'linux') throw new Refusal(`this is ${process.platform}; kato needs Linux`, 'use Debian 12');
+  const distribution = distributionFault((await readTextIfExists('/etc/os-release')) ?? '');
+  if (distribution !== undefined) throw new Refusal(distribution, 'use Debian 12');
+  const known = await readFile('/proc/filesystems', 'utf8');
+  const modules = join('/lib/modules', release());
+  const listed = ['modules.dep', 'modules.builtin'].map((name) => readTextIfExists(join(modules, name)));
+  const kernel = kernelFault(known, (await Promise.all(listed)).join('\n'));
+  if (kernel !== undefined) throw new Refusal(kernel, 'use a stock Debian 12 kernel');
   for (const [path, what] of [
     ['/proc/self/ns/user', 'user namespaces'],
     ['/proc/self/ns/net', 'network namespaces'],
@@ -55,12 +53,26 @@ async function checkSystem(): Promise<void> {
   }
 }
 
-function cannotLoad(module: string): (error: unknown) => never {
-  return (cause) => {
-    throw new Refusal(`the kernel does not know ${module} and can't load it`, 'use a stock Debian 12 kernel', {
-      cause,
-    });
-  };
+/** Why set-up can't install its packages on the distribution that this os-release file describes. */
+export function distributionFault(osRelease: string): string | undefined {
+  const read = (key: string) => new RegExp(`^${key}="?([^"\\n]*)`, 'm').exec(osRelease)?.[1];
+  const name = read('PRETTY_NAME') ?? 'not named';
+  if (![read('ID'), ...(read('ID_LIKE') ?? '').split(' ')].includes('debian')) {
+    return `this system is ${name}; set-up installs Debian packages`;
+  }
+  if (read('VERSION_CODENAME') === 'bookworm') return undefined;
+  return `this system is ${name}; the packages that set-up installs are those of Debian 12 (bookworm)`;
+}
+
+/**
+ * What this kernel lacks.
+ *
+ * @param filesystems `/proc/filesystems`
+ * @param modules the names of what can be loaded, and of what is built in
+ */
+export function kernelFault(filesystems: string, modules: string): string | undefined {
+  if (/\tbtrfs$/m.test(filesystems) || /\/btrfs\.ko\b/.test(modules)) return undefined;
+  return 'this kernel has no btrfs, neither built in nor as a module';
 }
 
 async function checkDisk(state: string): Promise<void> {

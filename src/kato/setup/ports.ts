@@ -1,5 +1,7 @@
+import { basename } from 'node:path';
 import type { ClusterConfig } from '../../contract/config.ts';
 import { exec } from '../../platform/exec.ts';
+import { readTextIfExists } from '../../platform/files.ts';
 import { isProcessOf } from '../../supervisor/orphans.ts';
 import { findNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
@@ -20,14 +22,14 @@ export const checkPorts: Step = {
     const foreign: Listener[] = [];
     for (const one of holders) if (!(await isProcessOf(state, one.pid))) foreign.push(one);
     if (foreign.length === 0) return 'already';
-    throw new Refusal(
-      `${foreign.map(({ port, by }) => `port ${port} is taken by ${by}`).join('; ')}, and the platform needs it`,
-      adviceFor(foreign),
+    const said = await Promise.all(
+      foreign.map(async (one) => `port ${one.port} is taken by ${await describeHolder(one)}`),
     );
+    throw new Refusal(`${said.join('; ')}, and the platform needs it`, adviceFor(foreign));
   },
 };
 
-type Listener = { readonly port: number; readonly pid: number; readonly by: string };
+type Listener = { readonly port: number; readonly pid: number; readonly name: string };
 
 function portsOf(config: ClusterConfig): number[] {
   const { router, bus, controller, aok, logyard, primary } = config;
@@ -38,12 +40,19 @@ async function listListeners(): Promise<Listener[]> {
   const { stdout } = await exec(['ss', '-H', '-l', '-t', '-n', '-p']);
   const all = stdout.split('\n').map((line) => {
     const [, , , local = ''] = line.trim().split(/\s+/);
-    const [, name, pid = '0'] = /users:\(\("([^"]*)",pid=(\d+)/.exec(line) ?? [];
+    const [, name = '', pid = '0'] = /users:\(\("([^"]*)",pid=(\d+)/.exec(line) ?? [];
     const port = Number(local.slice(local.lastIndexOf(':') + 1));
-    return { port, pid: Number(pid), by: name ? `${name} (pid ${pid})` : 'another program' };
+    return { port, pid: Number(pid), name };
   });
   // A program listens once for each family of addresses, and for each of its threads.
   return [...new Map(all.map((one) => [`${one.port} ${one.pid}`, one])).values()];
+}
+
+/** By its command's name: some programs call their main thread otherwise. */
+async function describeHolder({ pid, name }: Listener): Promise<string> {
+  if (pid === 0) return 'another program';
+  const [file = ''] = ((await readTextIfExists(`/proc/${pid}/cmdline`)) ?? '').split('\0');
+  return `${basename(file.split(' ')[0] ?? '').replace(/:$/, '') || name} (pid ${pid})`;
 }
 
 function adviceFor(foreign: readonly Listener[]): string {
