@@ -17,7 +17,9 @@ const roles: Readonly<Record<string, () => Promise<Role>>> = {
 
 const [name = '', ...args] = process.argv.slice(2);
 const stop = new AbortController();
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR2'] as const) process.on(signal, () => stop.abort(signal));
+// A command that does not end by itself when asked is ended by the second Ctrl-C.
+const listen = name === 'kato' || name === 'stackato' ? 'once' : 'on';
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR2'] as const) process[listen](signal, () => stop.abort(signal));
 
 if (name === 'kato') {
   const { kato } = await import('./kato/main.ts');

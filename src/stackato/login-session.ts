@@ -2,7 +2,7 @@ import { DecodeError, decode } from '../contract/decode.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { TokenSource } from './api/api-client.ts';
 import { LoginInfo, Token } from './api/resources.ts';
-import type { HttpReply, Transport } from './api/transport.ts';
+import { type HttpReply, type Transport, UnreachableError } from './api/transport.ts';
 import { ClientError } from './client-error.ts';
 import type { ConfigStore, TargetEntry } from './config-store.ts';
 
@@ -76,6 +76,12 @@ export async function logIn(
 ): Promise<{ accessToken: string; refreshToken: string | undefined }> {
   const reply = await requestToken(transport, login, { grant_type: 'password', ...credentials });
   if (reply.status === 401 || reply.status === 403) {
+    if ([502, 503, 504].includes(reply.status)) {
+      throw new UnreachableError(`The login server at ${login} does not answer (status ${reply.status})`, {
+        next: 'On the server: kato status',
+        isUnheard: true,
+      });
+    }
     const said = errorIn(reply.text);
     const isPlain = said === '' || /bad credentials/i.test(said);
     throw new LoginRefused(isPlain ? 'The user name or the password is wrong' : said, {

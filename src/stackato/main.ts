@@ -32,10 +32,14 @@ export type Surroundings = TerminalOptions & {
   readonly variable: (name: string) => string | undefined;
 };
 
-/** Runs the `stackato` command; gives its exit code: 0 well, 1 failed, 2 misused, 130 interrupted. */
-export function stackato(args: readonly string[], signal: AbortSignal): Promise<number> {
+/** The exit code that shells give whoever was ended by SIGPIPE. */
+const UNREAD = 141;
+
+/** Runs the `stackato` command; gives its exit code: 0 well, 1 failed, 2 misused, 130 interrupted, 141 unread. */
+export async function stackato(args: readonly string[], signal: AbortSignal): Promise<number> {
   const home = environment.stackato('HOME') || join(environment.home, '.stackato');
-  return runStackato(args, signal, {
+  const unread = whenUnread(process.stdout, process.stderr);
+  const code = await runStackato(args, AbortSignal.any([signal, unread]), {
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
@@ -47,6 +51,19 @@ export function stackato(args: readonly string[], signal: AbortSignal): Promise<
     stackatoVariable: environment.stackato,
     variable: (name) => environment.all()[name],
   });
+  return unread.aborted ? UNREAD : code;
+}
+
+/** Fires when nobody reads the output any more, as with `| head`. */
+function whenUnread(...streams: readonly NodeJS.WriteStream[]): AbortSignal {
+  const unread = new AbortController();
+  for (const stream of streams) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      unread.abort();
+    });
+  }
+  return unread.signal;
 }
 
 /** The same in given surroundings. */

@@ -230,7 +230,23 @@ test('a second push of the same app is told of the first', async () => {
   assert.match((await user.call('push', 'demo')).err, /demo is being staged by another push/);
 });
 
-test('an interrupted push says what goes on, and exits with 130', async () => {
+test('an interrupted push has its staging cancelled, and exits with 130', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write(node);
+  const stop = new AbortController();
+  user.signal = stop.signal;
+  user.platform.onStaging = () => stop.abort('SIGINT');
+  let cancelled = 0;
+  user.platform.override('POST /stackato/v1/builds/build-1/cancel', () => {
+    cancelled += 1;
+    return { body: { guid: 'build-1', state: 'FAILED' } };
+  });
+  const { code, err } = await user.call('push', 'demo');
+  assert.deepEqual([code, cancelled], [130, 1]);
+  assert.match(err, /Staging of demo was cancelled; what ran before goes on/);
+});
+
+test('an interrupted push whose staging can not be cancelled says that it goes on', async () => {
   await using user = await FakeUser.loggedIn();
   await user.write(node);
   const stop = new AbortController();
@@ -238,7 +254,50 @@ test('an interrupted push says what goes on, and exits with 130', async () => {
   user.platform.onStaging = () => stop.abort('SIGINT');
   const { code, err } = await user.call('push', 'demo');
   assert.equal(code, 130);
-  assert.match(err, /Staging of demo goes on at the server/);
+  assert.match(err, /could not be cancelled .* and goes on at the server/);
+});
+
+for (const call of [
+  'POST /v3/spaces/space/actions/apply_manifest',
+  'POST /v3/resource_matches',
+  'POST /v3/packages',
+  'PATCH /v3/apps/app-1/relationships/current_droplet',
+  'POST /v3/apps/app-1/actions/start',
+]) {
+  test(`a platform that goes away and comes back is survived: ${call}`, async () => {
+    await using user = await FakeUser.loggedIn();
+    await user.write(node);
+    let asked = 0;
+    user.platform.override(call, (_match, _body, request) => {
+      asked += 1;
+      if (asked === 1) request.socket.destroy();
+      else if (asked > 3) user.platform.overrides.delete(call);
+      const detail = 'The control database cannot be reached. Try again in a moment.';
+      return { ...fault(503, 10_015, 'CF-ServiceUnavailable', detail), headers: { 'retry-after': '1' } };
+    });
+    const { code, err } = await user.call('push', 'demo');
+    assert.equal(code, 0, err);
+    assert.equal(asked, 4, 'the override saw every attempt but the last');
+    assert.equal(err.match(/trying again for 60 s/g)?.length, 1, err);
+  });
+}
+
+test('a build that began before the answer was lost is not begun twice', async () => {
+  await using user = await FakeUser.loggedIn();
+  await user.write(node);
+  user.platform.override('POST /v3/builds', (_match, _body, request) => {
+    user.platform.overrides.delete('POST /v3/builds');
+    const build = { guid: 'build-lost', state: 'STAGED', droplet: { guid: 'd' } };
+    user.platform.override('GET /v3/builds', (_m, _b, _r, url) => ({
+      body: { pagination: { next: null }, resources: url.searchParams.has('package_guids') ? [build] : [] },
+    }));
+    user.platform.override('GET /v3/builds/build-lost', () => ({ body: build }));
+    request.socket.destroy();
+    return { status: 503, raw: '' };
+  });
+  const { code, err } = await user.call('push', 'demo');
+  assert.equal(code, 0, err);
+  assert.equal(user.platform.calls.filter((call) => call === 'POST /v3/builds').length, 1);
 });
 
 test('the API going away for a moment while staging is survived', async () => {

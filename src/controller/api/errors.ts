@@ -2,8 +2,13 @@ import { BlobStoreError } from '../../blobstore/blobstore.ts';
 import { type ErrorDocument, errorDocument, errorTable, PlatformError } from '../../contract/errors.ts';
 import { isDatabaseAway } from '../../platform/db.ts';
 
-/** An error as the API answers it; `isBug` asks for a stack in the log. */
-export type ErrorAnswer = { readonly status: number; readonly body: ErrorDocument; readonly isBug: boolean };
+/** An error as the API answers it; `isBug` asks for a stack in the log, `retryAfterS` tells clients to ask again. */
+export type ErrorAnswer = {
+  readonly status: number;
+  readonly body: ErrorDocument;
+  readonly isBug: boolean;
+  readonly retryAfterS?: number;
+};
 
 const CONNECTING = new Set(['connect', 'getaddrinfo', 'read', 'write']);
 const NOT_TEXT = new Set(['22021', '22P05', '22P02']);
@@ -27,6 +32,7 @@ export function answerError(error: unknown, requestId: string): ErrorAnswer {
     return {
       ...platform('ServiceUnavailable', 'The control database cannot be reached. Try again in a moment.'),
       isBug: true,
+      retryAfterS: 1,
     };
   }
   return unexpected(requestId);

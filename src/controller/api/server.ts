@@ -194,5 +194,6 @@ function sendError(
     const { method, routeOptions, id } = request;
     controller.log.error('failed-request', { requestId: id, method, path: routeOptions?.url, error });
   }
+  if (answer.retryAfterS !== undefined) reply.header('retry-after', String(answer.retryAfterS));
   return reply.code(answer.status).type('application/json; charset=utf-8').send(answer.body);
 }

@@ -186,13 +186,14 @@ async function beforeStaging(context: Context, scope: Scope, one: Planned): Prom
 }
 
 async function applyManifest(api: ApiClient, spaceGuid: string, app: Readonly<Record<string, unknown>>): Promise<void> {
-  const { job } = await api.sendRaw({
+  const request = {
     method: 'POST',
     url: `${api.target}/v3/spaces/${spaceGuid}/actions/apply_manifest`,
     headers: { 'content-type': 'application/x-yaml' },
     // JSON is YAML too.
     body: JSON.stringify({ applications: [app] }),
-  });
+  };
+  const { job } = await api.sendRaw(request, { isRepeatable: true });
   if (job !== undefined) await api.waitForJob(job);
 }
 

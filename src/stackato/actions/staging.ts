@@ -1,8 +1,9 @@
 import type { Clock } from '../../platform/clock.ts';
 import { type ApiClient, POLL_MS } from '../api/api-client.ts';
-import { findStagingBuild } from '../api/apps.ts';
+import { cancelBuilds, findStagingBuild, listBuildsOf } from '../api/apps.ts';
 import type { LogLine } from '../api/logs.ts';
 import { type App, Build } from '../api/resources.ts';
+import { UnreachableError } from '../api/transport.ts';
 import { ClientError, Interrupted, isApiError } from '../client-error.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -18,6 +19,7 @@ export type Stage = {
   readonly settle: (quietMs: number, mostMs: number) => Promise<void>;
 };
 
+const ATTEMPTS = 3;
 const LIMIT_MS = 16 * 60_000;
 const STAGING_IN_PROGRESS = 170_017;
 
@@ -33,9 +35,9 @@ export async function refuseSecondPush(api: ApiClient, app: App, clock: Clock): 
 /** Stages a package; gives the droplet's guid. */
 export async function stage(staging: Stage, app: App, packageGuid: string): Promise<string> {
   const { api, clock, signal, terminal } = staging;
-  const build = await startBuild(api, app, packageGuid);
   const startedMs = clock.nowMs();
   try {
+    const build = await startBuild(api, app, packageGuid);
     for (;;) {
       const { state, error, droplet } = await api.get(Build, `/v3/builds/${build}`);
       if (state === 'STAGED' && droplet) return droplet.guid;
@@ -49,19 +51,37 @@ export async function stage(staging: Stage, app: App, packageGuid: string): Prom
     }
   } catch (error) {
     if (!signal.aborted || error instanceof ClientError) throw error;
-    throw new Interrupted(
-      `Staging of ${app.name} goes on at the server; its result is kept but not started.`,
+    throw await interrupted(api, app, packageGuid);
+  }
+}
+
+/** What was begun must not keep the next push waiting. */
+async function interrupted(api: ApiClient, app: App, packageGuid: string): Promise<Interrupted> {
+  try {
+    await cancelBuilds(api, packageGuid);
+    return new Interrupted(
+      `Staging of ${app.name} was cancelled; what ran before goes on running.`,
+      'Push again when you like',
+    );
+  } catch (error) {
+    return new Interrupted(
+      `Staging of ${app.name} could not be cancelled (${(error as Error).message}) and goes on at the server.`,
       `Look at it with \`stackato logs ${app.name}\`; push again when it has ended`,
     );
   }
 }
 
 async function startBuild(api: ApiClient, app: App, packageGuid: string): Promise<string> {
-  try {
-    return (await api.post(Build, '/v3/builds', { package: { guid: packageGuid } })).guid;
-  } catch (error) {
-    if (isApiError(error, { code: STAGING_IN_PROGRESS })) throw alreadyStaging(app, '');
-    throw error;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return (await api.post(Build, '/v3/builds', { package: { guid: packageGuid } })).guid;
+    } catch (error) {
+      if (isApiError(error, { code: STAGING_IN_PROGRESS })) throw alreadyStaging(app, '');
+      if (!(error instanceof UnreachableError) || attempt === ATTEMPTS) throw error;
+    }
+    // It may have begun before the answer was lost.
+    const [begun] = await listBuildsOf(api, packageGuid);
+    if (begun) return begun.guid;
   }
 }
 

@@ -4,10 +4,10 @@ import { Readable } from 'node:stream';
 import { formatBytes } from '../../contract/units.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { temporaryDirectory } from '../../platform/files.ts';
-import { type ApiClient, POLL_MS } from '../api/api-client.ts';
+import { type ApiClient, PATIENCE_MS, POLL_MS } from '../api/api-client.ts';
 import { type App, Package, ResourceList } from '../api/resources.ts';
 import { UnreachableError } from '../api/transport.ts';
-import { ClientError } from '../client-error.ts';
+import { ClientError, isApiError } from '../client-error.ts';
 import type { Terminal } from '../terminal.ts';
 import type { AppFile } from './app-files.ts';
 import { hashFiles, writeZip } from './package-zip.ts';
@@ -26,26 +26,45 @@ export type Uploader = {
   readonly signal: AbortSignal;
 };
 
+const repeatable = { isRepeatable: true };
 const MATCHES_PER_CALL = 5000;
-const ATTEMPTS = 3;
+const LONGEST_REST_MS = 5000;
 const PROCESSING_MS = 600_000;
 
 /** Uploads an app's code, only what the server has not got; gives the package's guid once it is ready. */
 export async function uploadBits(uploader: Uploader, app: App, bits: Bits): Promise<string> {
   await using folder = await temporaryDirectory('stackato-push');
-  const { terminal, signal } = uploader;
+  const { terminal } = uploader;
   if ('archive' in bits) {
     terminal.say(`Uploading ${formatBytes(bits.bytes)}`);
     return await send(uploader, app, { resources: [], zip: bits.archive, bytes: bits.bytes });
   }
   const known = await matchResources(uploader, bits.files);
-  const rest = bits.files.filter(({ path }) => !known.has(path));
-  const zip = rest.length > 0 ? join(folder.path, 'package.zip') : undefined;
+  try {
+    return await packAndSend(uploader, app, { files: bits.files, known, folder: folder.path });
+  } catch (error) {
+    // Between the question and the upload the server may have removed files that nobody used for long.
+    if (!isApiError(error, { status: 422 }) || known.size === 0) throw error;
+    terminal.note(`${error.message.split(';')[0]}: uploading everything`);
+    return await packAndSend(uploader, app, { files: bits.files, known: new Map(), folder: folder.path });
+  }
+}
+
+type Pack = {
+  readonly files: readonly AppFile[];
+  readonly known: ReadonlyMap<string, Resource>;
+  readonly folder: string;
+};
+
+async function packAndSend(uploader: Uploader, app: App, { files, known, folder }: Pack): Promise<string> {
+  const { terminal, signal } = uploader;
+  const rest = files.filter(({ path }) => !known.has(path));
+  const zip = rest.length > 0 ? join(folder, 'package.zip') : undefined;
   const bytes = zip === undefined ? 0 : await writeZip(zip, rest, signal);
-  const total = bits.files.filter(({ kind }) => kind !== 'folder').length;
+  const total = files.filter(({ kind }) => kind !== 'folder').length;
   const hasAll = rest.length === 0 ? 'nothing to upload' : `uploading ${formatBytes(bytes)}`;
   terminal.say(`${count(total, 'file')}, ${known.size} of them on the server already: ${hasAll}`);
-  // Awaited here, because the folder goes when this function returns.
+  // Awaited here, because the caller's folder goes when it returns.
   return await send(uploader, app, { resources: [...known.values()], zip, bytes });
 }
 
@@ -64,7 +83,7 @@ async function matchResources(uploader: Uploader, all: readonly AppFile[]): Prom
   const known = new Map<string, Resource>();
   for (let at = 0; at < resources.length; at += MATCHES_PER_CALL) {
     const batch = resources.slice(at, at + MATCHES_PER_CALL);
-    const answer = await uploader.api.post(ResourceList, '/v3/resource_matches', { resources: batch });
+    const answer = await uploader.api.post(ResourceList, '/v3/resource_matches', { resources: batch }, repeatable);
     const matched = new Set(answer.resources.map((one) => `${one.checksum.value} ${one.size_in_bytes}`));
     for (const one of batch) if (matched.has(`${one.checksum.value} ${one.size_in_bytes}`)) known.set(one.path, one);
   }
@@ -75,16 +94,17 @@ type Upload = { readonly resources: readonly Resource[]; readonly zip: string | 
 
 async function send(uploader: Uploader, app: App, upload: Upload): Promise<string> {
   const { api, terminal, clock, signal } = uploader;
+  const giveUpAtMs = clock.nowMs() + PATIENCE_MS;
   for (let attempt = 1; ; attempt++) {
     const relationships = { app: { data: { guid: app.guid } } };
-    const { guid } = await api.post(Package, '/v3/packages', { type: 'bits', relationships });
+    const { guid } = await api.post(Package, '/v3/packages', { type: 'bits', relationships }, repeatable);
     try {
       await api.sendRaw(uploadRequest(`${api.target}/v3/packages/${guid}/upload`, upload, terminal));
       return await ready(uploader, guid);
     } catch (error) {
-      if (!(error instanceof UnreachableError) || attempt === ATTEMPTS) throw error;
+      if (!(error instanceof UnreachableError) || clock.nowMs() > giveUpAtMs) throw error;
       terminal.note(`The upload broke off (${error.message}); trying again`);
-      await clock.sleep(1000 * attempt, signal);
+      await clock.sleep(Math.min(1000 * attempt, LONGEST_REST_MS), signal);
     }
   }
 }

@@ -12,8 +12,8 @@ export interface TokenSource {
 }
 
 export const POLL_MS = 250;
-/** How long reads go on when the platform does not answer, so that a restart of one of its parts is survived. */
-const PATIENCE_MS = 20_000;
+/** How long calls are repeated when the platform does not answer, so that a restart of its parts is survived. */
+export const PATIENCE_MS = 60_000;
 const JOB_MS = 600_000;
 
 export type ApiOptions = {
@@ -26,6 +26,9 @@ export type ApiOptions = {
   readonly warn: (line: string) => void;
 };
 
+/** Does a call that is made twice do the same as once? Reads and changes to a given state do. */
+export type Repeatable = { readonly isRepeatable: boolean };
+
 /** Speaks the v3 API: tokens, errors, pages, jobs. */
 export class ApiClient {
   readonly target: string;
@@ -37,7 +40,7 @@ export class ApiClient {
   }
 
   async get<T extends TSchema>(schema: T, path: string): Promise<Static<T>> {
-    return this.#decoded(schema, path, await this.#patiently({ url: this.#url(path) }));
+    return this.#decoded(schema, path, await this.#patiently({ url: this.#url(path) }, { isRepeatable: true }));
   }
 
   /** All elements of a list, page by page; of one that names its page, that page. */
@@ -53,23 +56,27 @@ export class ApiClient {
   }
 
   /** POST, PATCH or DELETE with a JSON body; answers the body and the job it started, if any. */
-  async send(method: string, path: string, body?: unknown): Promise<{ body: unknown; job: string | undefined }> {
-    return this.sendRaw({
-      method,
-      url: this.#url(path),
-      headers: { 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
+  async send(
+    method: string,
+    path: string,
+    body?: unknown,
+    options: Repeatable = { isRepeatable: method === 'PATCH' },
+  ): Promise<{ body: unknown; job: string | undefined }> {
+    const request = { method, url: this.#url(path), headers: { 'content-type': 'application/json' } };
+    return this.sendRaw(body === undefined ? request : { ...request, body: JSON.stringify(body) }, options);
   }
 
-  async sendRaw(request: HttpRequest): Promise<{ body: unknown; job: string | undefined }> {
-    const reply = this.#checked(await this.authorized(request));
+  async sendRaw(
+    request: HttpRequest,
+    options: Repeatable = { isRepeatable: false },
+  ): Promise<{ body: unknown; job: string | undefined }> {
+    const reply = await this.#patiently(request, options);
     const { location } = reply.headers;
     return { body: parsed(reply.text), job: reply.status === 202 ? location : undefined };
   }
 
-  async post<T extends TSchema>(schema: T, path: string, body?: unknown): Promise<Static<T>> {
-    return this.#shaped(schema, (await this.send('POST', path, body)).body, path);
+  async post<T extends TSchema>(schema: T, path: string, body?: unknown, options?: Repeatable): Promise<Static<T>> {
+    return this.#shaped(schema, (await this.send('POST', path, body, options)).body, path);
   }
 
   /** Sends, and waits for the job it started. */
@@ -103,16 +110,14 @@ export class ApiClient {
     const attempt = async (token: string) =>
       this.#options.transport.send({
         ...request,
-        signal: this.#options.signal,
+        signal: request.signal ?? this.#options.signal,
         headers: { ...request.headers, accept: 'application/json', authorization: `bearer ${token}` },
       });
     const token = await this.#options.tokens.token();
     const reply = await attempt(token);
     this.#showWarnings(reply.headers);
     const isRefused = reply.status === 401 && reply.text.includes('CF-InvalidAuthToken');
-    const isReplayable =
-      request.body === undefined || typeof request.body === 'string' || Buffer.isBuffer(request.body);
-    return isRefused && isReplayable ? attempt(await this.#options.tokens.token(token)) : reply;
+    return isRefused && isReplayable(request) ? attempt(await this.#options.tokens.token(token)) : reply;
   }
 
   /** An answer read as it comes; no error handling but the token. */
@@ -124,29 +129,28 @@ export class ApiClient {
     });
   }
 
-  /** Reads are repeated while the platform is away. */
-  async #patiently(request: HttpRequest): Promise<HttpReply> {
-    const { clock, signal } = this.#options;
+  /** Repeats what may be repeated while the platform is away, and says so once. */
+  async #patiently(request: HttpRequest, { isRepeatable }: Repeatable): Promise<HttpReply> {
+    const { clock, signal, warn } = this.#options;
     const giveUpAtMs = clock.nowMs() + PATIENCE_MS;
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       try {
-        const reply = await this.authorized(request);
-        if (!isAway(reply) || clock.nowMs() > giveUpAtMs) return this.#checked(reply);
+        return this.#checked(await this.authorized(request));
       } catch (error) {
-        if (!(error instanceof UnreachableError) || clock.nowMs() > giveUpAtMs || this.#isFirst) throw error;
+        const mayRepeat =
+          error instanceof UnreachableError && isReplayable(request) && (isRepeatable || error.isUnheard);
+        // What has never answered is the wrong address, not a restart.
+        if (!mayRepeat || !this.#hasAnswered || clock.nowMs() > giveUpAtMs) throw error;
+        if (isFirst) warn(`${error.message}; trying again for ${PATIENCE_MS / 1000} s`);
       }
-      await clock.sleep(POLL_MS, signal);
+      await clock.sleep(POLL_MS, request.signal ?? signal);
     }
-  }
-
-  /** Nothing has answered yet: then it is the wrong address, not a restart. */
-  get #isFirst(): boolean {
-    return !this.#hasAnswered;
   }
   #hasAnswered = false;
 
   #checked(reply: HttpReply): HttpReply {
-    this.#hasAnswered ||= !isAway(reply);
+    // A router that answers in the API's place shows that the address is right.
+    this.#hasAnswered = true;
     if (reply.status < 400) return reply;
     throw this.errorOf(reply);
   }
@@ -155,11 +159,15 @@ export class ApiClient {
   errorOf(reply: HttpReply): ClientError {
     const requestId = textOf(reply.headers['x-vcap-request-id']);
     const [first, ...more] = errorsIn(reply.text);
+    if (first && isAway(reply)) {
+      return new UnreachableError(first.detail || first.title, { next: 'See `kato status` on the server' });
+    }
     if (!first) {
       const what = isAway(reply)
         ? `${this.target} is not in service at the moment (status ${reply.status})`
         : `${this.target} answered status ${reply.status}, which is not the answer of a platform API`;
-      const options = { next: 'See `kato status` on the server, or check `stackato target`' };
+      const isUnheard = reply.headers['x-cf-routererror'] === 'no_endpoints' || reply.status === 404;
+      const options = { next: 'See `kato status` on the server, or check `stackato target`', isUnheard };
       return isAway(reply) ? new UnreachableError(what, options) : new ClientError(what, options);
     }
     const detail = [first, ...more].map((error) => error.detail || error.title).join('\n');
@@ -194,11 +202,16 @@ export class ApiClient {
   }
 }
 
-/** The routers answer in the API's place when it is down or starting. */
+/** The routers answer in the API's place when it is down or starting; the API itself asks for patience without its database. */
 function isAway(reply: HttpReply): boolean {
+  if (reply.status === 503 && reply.headers['retry-after'] !== undefined) return true;
   return [502, 503, 504].includes(reply.status)
     ? errorsIn(reply.text).length === 0
     : reply.status === 404 && reply.headers['x-cf-routererror'] !== undefined;
+}
+
+function isReplayable({ body }: HttpRequest): boolean {
+  return body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
 }
 
 function errorsIn(text: string): Static<typeof ErrorBody>['errors'] {

@@ -1,10 +1,13 @@
 import Type from 'typebox';
+import { decode } from '../../contract/decode.ts';
 import { ClientError, isApiError } from '../client-error.ts';
 import type { Named } from '../config-store.ts';
 import { type ApiClient, filterValue, query } from './api-client.ts';
 import { App, AuditEvent, Build, Buildpack, Droplet, Environment, Package, Process, Route, Stat } from './resources.ts';
 
 const GUIDS_PER_CALL = 200;
+/** The user waits for it. */
+const CANCEL_MS = 5000;
 
 export async function findApp(api: ApiClient, space: Named, name: string): Promise<App | undefined> {
   const path = `/v3/apps${query({ names: filterValue(name), space_guids: space.guid })}`;
@@ -73,7 +76,7 @@ export async function setCurrentDroplet(api: ApiClient, app: App, dropletGuid: s
 }
 
 export async function actOnApp(api: ApiClient, app: App, action: 'start' | 'stop' | 'restart'): Promise<void> {
-  await api.send('POST', `/v3/apps/${app.guid}/actions/${action}`);
+  await api.send('POST', `/v3/apps/${app.guid}/actions/${action}`, undefined, { isRepeatable: true });
 }
 
 export async function scaleProcess(
@@ -82,7 +85,9 @@ export async function scaleProcess(
   request: { type: string; instances?: number; memory_in_mb?: number; disk_in_mb?: number },
 ): Promise<void> {
   const { type, ...change } = request;
-  await api.send('POST', `/v3/apps/${app.guid}/processes/${encodeURIComponent(type)}/actions/scale`, change);
+  await api.send('POST', `/v3/apps/${app.guid}/processes/${encodeURIComponent(type)}/actions/scale`, change, {
+    isRepeatable: true,
+  });
 }
 
 export function getEnvironment(api: ApiClient, app: App) {
@@ -100,6 +105,23 @@ export async function setVariables(
 
 export async function findStagingBuild(api: ApiClient, app: App): Promise<Build | undefined> {
   return (await api.list(Build, `/v3/builds${query({ app_guids: app.guid, states: 'STAGING' })}`))[0];
+}
+
+/** The builds of a package, newest first. */
+export function listBuildsOf(api: ApiClient, packageGuid: string): Promise<Build[]> {
+  const path = `/v3/builds${query({ package_guids: packageGuid, order_by: '-created_at', per_page: 5, page: 1 })}`;
+  return api.list(Build, path);
+}
+
+/** Has the platform give up builds of a package that are under way, also after this command was interrupted. */
+export async function cancelBuilds(api: ApiClient, packageGuid: string): Promise<void> {
+  const signal = AbortSignal.timeout(CANCEL_MS);
+  const path = `/v3/builds${query({ package_guids: packageGuid, states: 'STAGING' })}`;
+  const { text } = await api.authorized({ url: `${api.target}${path}`, signal });
+  const { resources } = decode(Type.Object({ resources: Type.Array(Build) }), JSON.parse(text), 'the list of builds');
+  for (const { guid } of resources) {
+    await api.sendRaw({ method: 'POST', url: `${api.target}/stackato/v1/builds/${guid}/cancel`, signal });
+  }
 }
 
 export async function findLatestPackage(api: ApiClient, app: App) {

@@ -142,6 +142,16 @@ export class Transport implements Disposable {
 /** No answer came at all; asking again later may help. */
 export class UnreachableError extends ClientError {
   override name = 'UnreachableError';
+  /** Is it certain that the request was not carried out? Then it may be repeated, whatever it does. */
+  readonly isUnheard: boolean;
+  constructor(message: string, options: ConstructorParameters<typeof ClientError>[1] & { isUnheard?: boolean } = {}) {
+    super(message, options);
+    this.isUnheard = options.isUnheard ?? code(options.cause) === 'ECONNREFUSED';
+  }
+}
+
+function code(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
 /** `*.localhost` is this machine, whatever its resolver thinks. */
