@@ -10,8 +10,8 @@ describe('access sink', () => {
     const hosts: string[] = [];
     sink.onRecord = (record) => hosts.push(record.host);
     const line = (sequence: number) =>
-      [sequence, 1_700_000_000_000_000, 200, 1, 2, 3, 0, 0, 'i1', '10.0.0.1:80', '1.2.3.4:5', 'edge', 'id']
-        .concat(['be_00001|app|/', '-', '-', 'GET / HTTP/1.1', `{h${sequence}||}`])
+      [sequence, 1_700_000_000_000, 5, 200, 1, 2, 3, 0, 0, 'i1', 80, '1.2.3.4:5', 'edge', 'id']
+        .concat(['be_00001|app|/', '-', 'GET / HTTP/1.1', `{h${sequence}||}`])
         .join('\t');
     const framed = (text: string) => `${Buffer.byteLength(text)} ${text}`;
     const gone = Promise.withResolvers<void>();

@@ -1,12 +1,11 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { AccessRecord } from '../proxy.ts';
-import { parseAccessLine } from './access-line.ts';
+import { type LoggedRequest, parseAccessLine } from './access-line.ts';
 
 /** Where HAProxy sends its access log: octet-counted lines over TCP, one connection per HAProxy process. */
 export class AccessSink {
-  onRecord: (record: AccessRecord) => void = () => {};
+  onRecord: (record: LoggedRequest) => void = () => {};
   /** A HAProxy process went away, or its connection did. */
   onGone: () => void = () => {};
   readonly #sockets = new Set<Socket>();

@@ -69,7 +69,7 @@ export function renderHead(options: HaproxyOptions, sinkPort: number, hasIpv6: b
     '  capture request header user-agent len 1024',
     '  capture request header referer len 1024',
     '  log ring@access len 8192 format raw local0',
-    `  log-format "${accessLogFormat}"`,
+    `  log-format "${accessLogFormat(options.trustedProxies.length > 0)}"`,
     ...indent(edgeRules(options, files)),
     ...indent(answerRules()),
     '  use_backend %[var(txn.route),field(1,|)]',

@@ -1,6 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { AccessRecord, DataPlane, Endpoint, Pool, ProxyChange } from '../proxy.ts';
+import type { LoggedRequest } from './access-line.ts';
 import { AccessSink } from './access-sink.ts';
 import { filesOf, type HaproxyOptions } from './config-file.ts';
 import { Janitor } from './janitor.ts';
@@ -26,7 +27,7 @@ export class Haproxy implements DataPlane {
   readonly #janitor: Janitor;
   readonly #listeners = new Set<(record: AccessRecord) => void>();
   readonly #timers: Disposable[] = [];
-  readonly #known = new Map<string, { readonly app: string; readonly index: string }>();
+  readonly #known = new Map<string, Endpoint>();
   #sinkPort = 0;
   #tail: Promise<unknown> = Promise.resolve();
   #isRunning = false;
@@ -202,18 +203,19 @@ export class Haproxy implements DataPlane {
   }
 
   #learn(endpoints: readonly Endpoint[]): void {
-    for (const { id, app, index } of endpoints) this.#known.set(id, { app, index });
-    // Log lines come after an endpoint has left; what is forgotten are only app and index in a late line.
+    for (const endpoint of endpoints) this.#known.set(endpoint.id, endpoint);
+    // Log lines come after an endpoint has left; what is forgotten are only its particulars in a late line.
     while (this.#known.size > 200_000) {
       const [oldest] = this.#known.keys();
       if (oldest !== undefined) this.#known.delete(oldest);
     }
   }
 
-  #tell(record: AccessRecord): void {
+  #tell(logged: LoggedRequest): void {
     // HAProxy knows the app of a route; several apps may share one, and each has its own instances.
-    const known = this.#known.get(record.instance);
-    const full = { ...record, app: known?.app || record.app, instanceIndex: known?.index ?? '' };
+    const known = this.#known.get(logged.instance);
+    const backend = known && logged.backendPort > 0 ? `${known.host}:${logged.backendPort}` : '';
+    const full = Object.assign(logged, { backend, instanceIndex: known?.index ?? '', app: known?.app || logged.app });
     for (const listener of this.#listeners) listener(full);
   }
 

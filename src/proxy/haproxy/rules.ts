@@ -9,6 +9,7 @@ const NO_ROUTE = '!{ var(txn.route) -m found }';
 /** Set on a refusal of the app itself only: nothing asks about an answer that went well. */
 const NOT_REPLIED = '{ status ge 400 } !{ var(txn.replied) -m found }';
 const WILDCARD_LEVELS = 6;
+const BUSY_PER_S = 500;
 
 const refuse = (status: number, error: string, text: string, more = '') =>
   `http-request return status ${status} ${TEXT} hdr X-Cf-RouterError ${error} ${more}lf-string "${text}\\n"`;
@@ -58,7 +59,8 @@ function lookup({ routes }: Files): string[] {
 export function answerRules(): string[] {
   return [
     'http-after-response add-header X-Vcap-Request-Id %[unique-id] unless { res.hdr(X-Vcap-Request-Id) -m found }',
-    `http-after-response set-var(txn.rerr) res.hdr(X-Cf-RouterError) if ${NOT_REPLIED}`,
+    // A fourth part of the route, since each expression in the access line costs every request.
+    `http-after-response set-var-fmt(txn.route) "%[var(txn.route)]|%[res.hdr(X-Cf-RouterError)]" if ${NOT_REPLIED}`,
   ];
 }
 
@@ -68,6 +70,9 @@ export function appRules(options: Options, files: Files): string[] {
   return [
     // A backend of a HAProxy that is being replaced counts none of its servers, and still has them.
     `${refuse(503, 'no_endpoints', `503 Service Unavailable: Requested route ('${HOST}') has no available endpoints.`)} if { nbsrv eq 0 } !{ stopping }`,
+    // To repeat a request costs a copy of it. A lone endpoint gets none repeated elsewhere, and one as busy as this
+    // leaves no connection idle for so long that it would close it just when a request comes.
+    `http-request disable-l7-retry if { nbsrv eq 1 } { be_sess_rate gt ${BUSY_PER_S} }`,
     'http-request disable-l7-retry unless METH_GET or { method OPTIONS TRACE } or { req.hdr(Idempotency-Key) -m found }',
     'http-request set-var(txn.want) req.hdr(X-CF-Process-Instance)',
     'http-request set-var(txn.wantapp) req.hdr(X-CF-App-Instance)',
