@@ -204,12 +204,12 @@ describe('router', () => {
     const router = await started(rig);
     rig.peer.publish(subjects.routerRegister, [], registration());
     await settle();
-    for (let i = 0; i < 20_007; i++) rig.proxy.request({ host: 'a.test' });
+    for (let i = 0; i < 5007; i++) rig.proxy.request({ host: 'a.test' });
     await rig.clock.advance(1000);
     rig.proxy.request({ host: 'a.test' });
     await rig.clock.advance(20);
-    assert.equal(texts.length, 20_002);
-    assert.ok(texts.includes('7 access lines were left out: more than 20000 in a second'));
+    assert.equal(texts.length, 5002);
+    assert.ok(texts.includes('7 access lines were left out: more than 5000 in a second'));
     await router.stop(false);
   });
 });
