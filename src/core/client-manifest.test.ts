@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readClientManifest } from './client-manifest.ts';
-import { closest, type Tree } from './client-manifest-tree.ts';
+import type { Tree } from './client-manifest-tree.ts';
+import { closest } from './spelling.ts';
 
 /** A tree of a plain value; every key gets the next line. */
 function tree(value: unknown): Tree {

@@ -1,5 +1,6 @@
 import { appKeys, inertKeys, type KeyRule, processKeys, refusedKeys } from './client-manifest-keys.ts';
-import { closest, describe, type Fault, type Tree, type TreeEntry } from './client-manifest-tree.ts';
+import { describe, type Fault, type Tree, type TreeEntry } from './client-manifest-tree.ts';
+import { closest } from './spelling.ts';
 
 /** One application as its manifest describes it. */
 export type AppSpec = {

@@ -70,7 +70,8 @@ test('a group stands for its roles', () => {
     'rabbit',
     'filesystem',
   ]);
-  assert.match((resolveRoles(['dae']) as { refused: string }).refused, /no role 'dae'.*dea/);
+  assert.match((resolveRoles(['dae']) as { refused: string }).refused, /no role 'dae'; did you mean dea\?/);
+  assert.match((resolveRoles(['aok']) as { refused: string }).refused, /process of the role controller/);
 });
 
 test('a removed role stops its processes, an added one starts them', () => {

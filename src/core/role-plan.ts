@@ -1,4 +1,5 @@
 import { type RoleName, roleNames } from '../contract/node.ts';
+import { closest } from './spelling.ts';
 
 /** Who a process runs as: root, the platform's own account, or the database's. */
 export type Account = 'root' | 'stackato' | 'postgres';
@@ -138,14 +139,21 @@ export function resolveRoles(names: readonly string[]): RoleName[] | { refused: 
     const role = roleNames.find((one) => one === name);
     const group = roleGroups[name];
     if (role === undefined && group === undefined) {
-      return {
-        refused: `there is no role '${name}'; roles: ${roleNames.join(', ')}; groups: ${Object.keys(roleGroups).join(', ')}`,
-      };
+      return { refused: `there is no role '${name}'; ${hintFor(name)}` };
     }
     for (const one of group ?? []) found.add(one);
     if (role !== undefined) found.add(role);
   }
   return [...found];
+}
+
+function hintFor(name: string): string {
+  const plan = processPlans.find((one) => one.name === name);
+  if (plan !== undefined) return `it is a process of the role ${plan.role}: \`kato process\` steers single ones`;
+  const groups = Object.keys(roleGroups);
+  const meant = closest(name, [...roleNames, ...groups]);
+  const all = `roles: ${roleNames.join(', ')}; groups: ${groups.join(', ')}`;
+  return meant === undefined ? all : `did you mean ${meant}? ${all}`;
 }
 
 /** A change of a node's roles, or why it can't be. */

@@ -29,6 +29,7 @@ export async function kato(args: string[], signal: AbortSignal): Promise<number>
     .version(platformVersion, '-V, --version')
     .configureHelp({ showGlobalOptions: true })
     .option('-j, --json', 'print the result as JSON')
+    .option('-y, --yaml', 'print the result as YAML')
     .exitOverride();
   const context = { signal, outcome: { code: 0 } };
   for (const add of [
@@ -43,9 +44,13 @@ export async function kato(args: string[], signal: AbortSignal): Promise<number>
   ]) {
     add(program, context);
   }
-  for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)]) {
+  for (const command of [program, ...descendants(program)]) {
     command.exitOverride().showHelpAfterError('(kato -h tells more)');
-    if (command !== program && command.commands.length === 0) command.option('-j, --json', 'print the result as JSON');
+    if (command === program || command.commands.length > 0) continue;
+    command.option('-j, --json', 'print the result as JSON');
+    // Where -y stands for --yes, YAML has its long name only.
+    const isTaken = command.options.some(({ short }) => short === '-y');
+    command.option(isTaken ? '--yaml' : '-y, --yaml', 'print the result as YAML');
   }
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -55,4 +60,8 @@ export async function kato(args: string[], signal: AbortSignal): Promise<number>
     process.stderr.write(`kato: ${formatRefusal(error)}\n`);
     return 1;
   }
+}
+
+function descendants(command: Command): Command[] {
+  return command.commands.flatMap((one) => [one, ...descendants(one)]);
 }

@@ -1,12 +1,12 @@
 import { styleText } from 'node:util';
+import { stringify } from 'yaml';
 import { environment } from '../platform/config.ts';
 
 /** Where kato's results and progress go: results to standard output, everything else to standard error. */
 export type Terminal = {
-  readonly json: boolean;
-  /** The command's result: text for people, or one JSON document with `--json`. */
+  /** The command's result: text for people, or one document with `--json` or `--yaml`. */
   readonly result: (text: string, value: unknown) => void;
-  /** Progress for people; silent with `--json`. */
+  /** Progress for people; silent with `--json` and `--yaml`. */
   readonly say: (text: string) => void;
   /** How far something has come: one line that the next replaces, where standard error is a terminal. */
   readonly progress: (text: string) => void;
@@ -17,17 +17,20 @@ export type Terminal = {
 
 const CLEAR_LINE = '\r\x1b[K';
 
-export function terminal(json: boolean): Terminal {
+export function terminal(format: 'text' | 'json' | 'yaml'): Terminal {
+  const isText = format === 'text';
   const isTransient = Boolean(process.stderr.isTTY) && !environment.ci;
   const clear = isTransient ? CLEAR_LINE : '';
-  const say = (text: string) => void (json || process.stderr.write(`${clear}${text}\n`));
+  const say = (text: string) => void (isText && process.stderr.write(`${clear}${text}\n`));
   return {
-    json,
-    result: (text, value) => void process.stdout.write(json ? `${JSON.stringify(value, null, 2)}\n` : `${text}\n`),
+    result: (text, value) =>
+      void process.stdout.write(
+        isText ? `${text}\n` : format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : stringify(value),
+      ),
     say,
-    progress: isTransient ? (text) => void (json || process.stderr.write(`${clear}${text}`)) : say,
+    progress: isTransient ? (text) => void (isText && process.stderr.write(`${clear}${text}`)) : say,
     isTransient,
-    isInteractive: Boolean(process.stdin.isTTY && process.stderr.isTTY) && !environment.ci && !json,
+    isInteractive: Boolean(process.stdin.isTTY && process.stderr.isTTY) && !environment.ci && isText,
   };
 }
 

@@ -33,7 +33,7 @@ export class FakeSupervisor implements Supervisor {
       else if (JSON.stringify(entry.program) !== JSON.stringify(program)) {
         entry.program = program;
         if (entry.state !== 'RUNNING') continue;
-        if (program.isOutlivedByCharges) this.trail.push(`USR2 ${program.name}`);
+        if (program.isOutlivedByCharges) this.trail.push(`KILL ${program.name}`);
         entry.pid = this.#nextPid++;
       }
     }

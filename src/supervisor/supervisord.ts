@@ -114,12 +114,13 @@ export class Supervisord implements Supervisor {
   }
 
   /**
-   * Ends a program without what it looks after, and keeps it from being started again as it was. Both in one request, which
-   * supervisord answers without looking at its processes in between; of two signals the program heeds the first.
+   * Ends a program without what it looks after, and keeps it from being started again as it was. By SIGKILL, which leaves
+   * the same: of SIGUSR2 and the stop signal right after it, the program may see the second first. Both in one request,
+   * which supervisord answers without looking at its processes in between.
    */
   async #end(name: string): Promise<void> {
     const calls = [
-      { methodName: 'supervisor.signalProcess', params: [name, 'USR2'] },
+      { methodName: 'supervisor.signalProcess', params: [name, 'KILL'] },
       { methodName: 'supervisor.stopProcess', params: [name, false] },
     ];
     await this.#call('system.multicall', [calls]);

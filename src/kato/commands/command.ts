@@ -6,7 +6,8 @@ export type CommandContext = { readonly signal: AbortSignal; readonly outcome: {
 
 /** The terminal for a command, from its own and the program's options. */
 export function terminalOf(command: Command): Terminal {
-  return terminal(Boolean(command.optsWithGlobals<{ json?: boolean }>().json));
+  const { json, yaml } = command.optsWithGlobals<{ json?: boolean; yaml?: boolean }>();
+  return terminal(json ? 'json' : yaml ? 'yaml' : 'text');
 }
 
 /** Text for a command's help: examples come first. */

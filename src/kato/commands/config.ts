@@ -13,7 +13,9 @@ export function configCommand(program: Command, _context: CommandContext): void 
   const group = program
     .command('config')
     .summary("the cluster's settings")
-    .description("Shows and changes the cluster's settings.");
+    .description(
+      describe("Shows and changes the cluster's settings.", 'kato config get', 'kato config set router.pruneS 60'),
+    );
   group
     .command('get')
     .argument('[setting]', 'section, or section.key')

@@ -17,10 +17,10 @@ export function nodeCommand(program: Command, context: CommandContext): void {
   const setup = program
     .command('node')
     .summary('this node')
-    .description('Sets nodes up.')
+    .description(describe('Sets nodes up.', 'kato node setup micro'))
     .command('setup')
     .summary('sets this node up')
-    .description('Sets this node up.');
+    .description(describe('Sets this node up.', 'kato node setup micro'));
   setup
     .command('micro')
     .argument('[role...]', 'roles besides base and primary; default: controller router dea stager')
@@ -30,7 +30,6 @@ export function nodeCommand(program: Command, context: CommandContext): void {
     .option('--domain <domain>', 'domain of the platform and its apps (default: stackato.localhost)')
     .option('-y, --yes', 'ask nothing: make up what is not given')
     .option('--no-welcome', "don't push the welcome app")
-    .option('-j, --json', 'print the result as JSON')
     .summary('turns this machine into a micro cloud')
     .description(
       describe(

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { listProcesses, type ProcessPlan } from '../../core/role-plan.ts';
+import { closest } from '../../core/spelling.ts';
 import { restartProcesses, startProcesses, stopProcesses, withSharers } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
 import { ReadinessProbe } from '../readiness.ts';
@@ -14,7 +15,7 @@ export function processCommand(program: Command, context: CommandContext): void 
   const group = program
     .command('process')
     .summary('single processes')
-    .description('Shows and steers single processes.');
+    .description(describe('Shows and steers single processes.', 'kato process list', 'kato process restart logyard'));
   listCommand(group);
   readyCommand(group, context);
   for (const [name, act] of Object.entries({ start: startProcesses, stop: stopProcesses, restart: restartProcesses })) {
@@ -91,8 +92,10 @@ function plansNamed(node: Node, names: readonly string[]): ProcessPlan[] {
   const plans = listProcesses(node.file.roles);
   const unknown = names.filter((name) => !plans.some((plan) => plan.name === name));
   if (unknown.length > 0) {
+    const known = plans.map(({ name }) => name);
+    const meant = closest(unknown[0] ?? '', known);
     throw new Refusal(
-      `this node runs no process ${unknown.join(', ')}; it runs ${plans.map(({ name }) => name).join(', ')}`,
+      `this node runs no process ${unknown.join(', ')}; ${meant === undefined ? '' : `did you mean ${meant}? `}it runs ${known.join(', ')}`,
     );
   }
   return plans.filter((plan) => names.includes(plan.name));

@@ -22,7 +22,14 @@ export function roleCommand(program: Command, context: CommandContext): void {
   const group = program
     .command('role')
     .summary('the roles of this node')
-    .description('Gives this node roles and takes them away.');
+    .description(
+      describe(
+        'Gives this node roles and takes them away.',
+        'kato role info',
+        'kato role add dea',
+        'kato role remove dea',
+      ),
+    );
   group
     .command('add')
     .argument('[role...]', 'roles or groups of roles')
