@@ -4,12 +4,24 @@ import { type FreshnessFacts, freshness, heartbeatsSince } from './freshness.ts'
 
 const policy = { intervalMs: 8000, desiredMaxAgeMs: 30_000 };
 const now = 100_000;
-const good: FreshnessFacts = { heartbeatsSinceMs: now - 8000, lastHeartbeatMs: now - 100, desiredReadMs: now - 1000 };
+const good: FreshnessFacts = {
+  heartbeatsSinceMs: now - 8000,
+  lastHeartbeatMs: now - 100,
+  allHeardEveryMs: undefined,
+  desiredReadMs: now - 1000,
+};
 
 const cases: readonly [string, Partial<FreshnessFacts>, string | undefined][] = [
   ['a whole interval of heartbeats and a new desired state', {}, undefined],
   ['not after the first heartbeat', { heartbeatsSinceMs: now }, 'heartbeats were heard for 0 ms only'],
   ['not one ms early', { heartbeatsSinceMs: now - 7999 }, 'heartbeats were heard for 7999 ms only'],
+  ['two rounds are enough once all were heard', { heartbeatsSinceMs: now - 4000, allHeardEveryMs: 2000 }, undefined],
+  [
+    'not less than two',
+    { heartbeatsSinceMs: now - 3999, allHeardEveryMs: 2000 },
+    'heartbeats were heard for 3999 ms only',
+  ],
+  ['never longer than the interval', { allHeardEveryMs: 60_000 }, undefined],
   ['silence of an interval exactly is still trusted', { lastHeartbeatMs: now - 8000 }, undefined],
   ['silence of more is not', { lastHeartbeatMs: now - 8001 }, 'no DEA was heard for 8001 ms'],
   ['never heard', { heartbeatsSinceMs: undefined, lastHeartbeatMs: undefined }, 'no heartbeat was heard yet'],

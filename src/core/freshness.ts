@@ -3,6 +3,11 @@ export type FreshnessFacts = {
   /** Since when heartbeats have been heard without a break. */
   readonly heartbeatsSinceMs: number | undefined;
   readonly lastHeartbeatMs: number | undefined;
+  /**
+   * How often the DEAs say that they speak, when every DEA that may have instances was heard since
+   * `heartbeatsSinceMs` and said so; undefined otherwise.
+   */
+  readonly allHeardEveryMs: number | undefined;
   /** When the desired state was last read in full. */
   readonly desiredReadMs: number | undefined;
 };
@@ -16,12 +21,15 @@ export type FreshnessPolicy = {
 
 export type Freshness = { readonly isFresh: true } | { readonly isFresh: false; readonly because: string };
 
+const ROUNDS = 2;
+
 /**
  * May the comparison be acted on? Not at the first heartbeat: until a whole interval has passed, a DEA that has not
- * spoken yet looks like a lost one.
+ * spoken yet looks like a lost one. When all that are known of have spoken, two rounds of heartbeats are enough: the
+ * second is for those that came unknown.
  */
 export function freshness(facts: FreshnessFacts, nowMs: number, policy: FreshnessPolicy): Freshness {
-  const { heartbeatsSinceMs, lastHeartbeatMs, desiredReadMs } = facts;
+  const { heartbeatsSinceMs, lastHeartbeatMs, desiredReadMs, allHeardEveryMs } = facts;
   if (desiredReadMs === undefined) return stale('the desired state was not read yet');
   const ageMs = nowMs - desiredReadMs;
   if (ageMs > policy.desiredMaxAgeMs) return stale(`the desired state is ${ageMs} ms old`);
@@ -29,7 +37,8 @@ export function freshness(facts: FreshnessFacts, nowMs: number, policy: Freshnes
   const silentMs = nowMs - lastHeartbeatMs;
   if (silentMs > policy.intervalMs) return stale(`no DEA was heard for ${silentMs} ms`);
   const heardMs = nowMs - heartbeatsSinceMs;
-  if (heardMs < policy.intervalMs) return stale(`heartbeats were heard for ${heardMs} ms only`);
+  const neededMs = allHeardEveryMs === undefined ? policy.intervalMs : ROUNDS * allHeardEveryMs;
+  if (heardMs < Math.min(neededMs, policy.intervalMs)) return stale(`heartbeats were heard for ${heardMs} ms only`);
   return { isFresh: true };
 }
 

@@ -190,7 +190,8 @@ export class Dea {
   #heartbeat(): void {
     const { bus, boot } = this.#options;
     const droplets = this.registry.heartbeat();
-    bus.publish(subjects.deaHeartbeat, [], { dea: boot.node.id, droplets, started_at_ms: this.#startedAtMs });
+    const own = { dea: boot.node.id, started_at_ms: this.#startedAtMs, interval_ms: boot.config.dea.heartbeatMs };
+    bus.publish(subjects.deaHeartbeat, [], { ...own, droplets });
   }
 
   async #advertise(): Promise<void> {

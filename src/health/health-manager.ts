@@ -3,13 +3,14 @@ import type { ClusterConfig } from '../contract/config.ts';
 import type { PayloadOf, ReplyOf } from '../contract/subject.ts';
 import { subjects } from '../contract/subjects.ts';
 import { isFlapping } from '../core/crash-backoff.ts';
-import { freshness } from '../core/freshness.ts';
+import { type Freshness, freshness } from '../core/freshness.ts';
 import { limitStarts, type Plan, type ProcessFacts, reconcileAll } from '../core/reconcile.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { Counts } from './counts.ts';
 import type { DesiredSource } from './desired.ts';
 import type { Leadership } from './leadership.ts';
+import type { Notebook } from './notebook.ts';
 import { World, type WorldPolicy } from './world.ts';
 
 export type HealthManagerOptions = {
@@ -19,6 +20,7 @@ export type HealthManagerOptions = {
   readonly config: ClusterConfig['health'];
   readonly source: DesiredSource;
   readonly leadership: Leadership;
+  readonly notebook: Notebook;
 };
 
 /** Compares what should run with what does, and asks for starts and stops. */
@@ -31,6 +33,11 @@ export class HealthManager implements AsyncDisposable {
   readonly #stop = new AbortController();
   #reading: Promise<void> | undefined;
   #readAgain = false;
+  #isRecalled = false;
+  /** The notes as they were last written. */
+  #noted = '';
+  #isNotingWell = true;
+  #noting: Promise<void> | undefined;
   #staleBecause: string | undefined = 'just started';
 
   constructor(options: HealthManagerOptions) {
@@ -72,6 +79,7 @@ export class HealthManager implements AsyncDisposable {
     );
     bus.publish(subjects.healthManagerStart, [], {});
     void this.refresh();
+    void this.#takeNotes();
   }
 
   /** Why nothing is done at present; undefined when all is well. */
@@ -92,6 +100,7 @@ export class HealthManager implements AsyncDisposable {
   analyse(): void {
     const { clock, log, config, leadership } = this.#options;
     const nowMs = clock.nowMs();
+    void this.#takeNotes();
     for (const dea of this.world.sweep(nowMs)) log.warn('lost-dea', { dea, silentMs: config.heartbeatLostMs });
     if (!this.#isFresh(nowMs) || !leadership.isLeader()) return;
     const plans = this.#decide(this.world.allFacts(), nowMs);
@@ -103,6 +112,8 @@ export class HealthManager implements AsyncDisposable {
     for (const one of this.#open) one[Symbol.dispose]();
     this.#stop.abort(new Error('stopped'));
     await this.#reading;
+    await this.#noting;
+    await this.#options.notebook[Symbol.asyncDispose]();
     await this.#options.leadership[Symbol.asyncDispose]();
   }
 
@@ -121,6 +132,34 @@ export class HealthManager implements AsyncDisposable {
         return;
       }
     } while (this.#readAgain && !this.#stop.signal.aborted);
+  }
+
+  /** Reads what a predecessor noted, then writes down what changed. */
+  #takeNotes(): Promise<void> {
+    this.#noting ??= this.#note().finally(() => {
+      this.#noting = undefined;
+    });
+    return this.#noting;
+  }
+
+  async #note(): Promise<void> {
+    const { notebook, leadership, log } = this.#options;
+    try {
+      if (!this.#isRecalled) {
+        this.world.recall(await notebook.read());
+        this.#isRecalled = true;
+      }
+      if (!leadership.isLeader()) return;
+      const notes = this.world.notes();
+      const text = JSON.stringify(notes);
+      if (text === this.#noted) return;
+      await notebook.write(notes, leadership.term());
+      this.#noted = text;
+      this.#isNotingWell = true;
+    } catch (error) {
+      if (this.#isNotingWell) log.warn('failed-to-take-notes', { reason: (error as Error).message });
+      this.#isNotingWell = false;
+    }
   }
 
   #heardOfBus(isConnected: boolean): void {
@@ -145,7 +184,9 @@ export class HealthManager implements AsyncDisposable {
     const { log, config } = this.#options;
     const intervalMs = this.#policy.heartbeatLostMs;
     const desiredMaxAgeMs = Math.max(30_000, 3 * config.desiredRefreshMs);
-    const result = freshness(this.world.freshnessFacts, nowMs, { intervalMs, desiredMaxAgeMs });
+    const result: Freshness = this.#isRecalled
+      ? freshness(this.world.freshnessFacts, nowMs, { intervalMs, desiredMaxAgeMs })
+      : { isFresh: false, because: 'the notes of the one before were not read yet' };
     if (result.isFresh !== (this.#staleBecause === undefined)) {
       log.info(result.isFresh ? 'became-fresh' : 'became-stale', result.isFresh ? {} : { because: result.because });
     }

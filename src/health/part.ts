@@ -6,8 +6,13 @@ import { varzOf } from './counts.ts';
 import type { DesiredSource } from './desired.ts';
 import { HealthManager } from './health-manager.ts';
 import type { Leadership } from './leadership.ts';
+import type { Notebook } from './notebook.ts';
 
-export type HealthAdapters = { readonly source: DesiredSource; readonly leadership: Leadership };
+export type HealthAdapters = {
+  readonly source: DesiredSource;
+  readonly leadership: Leadership;
+  readonly notebook: Notebook;
+};
 
 /** The health manager as parts of a process. */
 export function healthParts(boot: Boot, bus: Bus, adapters: HealthAdapters): Part[] {

@@ -4,6 +4,8 @@ import { type CrashRecord, countCrash } from '../core/crash-backoff.ts';
 import { type FreshnessFacts, heartbeatsSince } from '../core/freshness.ts';
 import type { ActualInstance, DesiredProcess, Plan, ProcessFacts, ReconcilePolicy } from '../core/reconcile.ts';
 import { type DesiredApp, desiredProcess } from './desired.ts';
+import type { NotedCrash, Notes } from './notebook.ts';
+import { Roster } from './roster.ts';
 
 type Heartbeat = PayloadOf<typeof subjects.deaHeartbeat>;
 type Exited = PayloadOf<typeof subjects.dropletExited>;
@@ -39,21 +41,46 @@ export class World {
   readonly #ended = new Map<string, number>();
   /** Processes whose desired state is known to be outdated, by the number of the message that said so. */
   readonly #outdated = new Map<string, number>();
+  readonly #roster = new Roster();
+  /** Crashes that a predecessor counted; they wait for the desired state, which tells if they still matter. */
+  #recalled: readonly NotedCrash[] = [];
   #updates = 0;
-  #fresh: FreshnessFacts = { heartbeatsSinceMs: undefined, lastHeartbeatMs: undefined, desiredReadMs: undefined };
+  #fresh: Omit<FreshnessFacts, 'allHeardEveryMs'> = {
+    ...{ heartbeatsSinceMs: undefined, lastHeartbeatMs: undefined, desiredReadMs: undefined },
+  };
 
   constructor(policy: WorldPolicy) {
     this.#policy = policy;
   }
 
   get freshnessFacts(): FreshnessFacts {
-    return this.#fresh;
+    return { ...this.#fresh, allHeardEveryMs: this.#roster.allHeardEveryMs() };
+  }
+
+  /** Takes what a predecessor noted; undefined when it noted nothing, so that no DEA can be known to be missing. */
+  recall(notes: Notes | undefined): void {
+    this.#roster.recall(notes?.deas);
+    this.#recalled = notes?.crashes ?? [];
+    if (this.#fresh.desiredReadMs !== undefined) this.#restoreCrashes();
+  }
+
+  /** What a successor must know. */
+  notes(): Notes {
+    const crashes: NotedCrash[] = [];
+    for (const [droplet, memory] of this.#processes) {
+      const version = this.desired.get(droplet)?.version;
+      if (version === undefined) continue;
+      for (const [index, crash] of memory.crashes) crashes.push({ droplet, version, index, ...crash });
+    }
+    return { deas: this.#roster.list(), crashes };
   }
 
   /** Takes a DEA's complete set. */
   hearHeartbeat(beat: Heartbeat, nowMs: number): void {
     const heartbeatsSinceMs = heartbeatsSince(this.#fresh, nowMs, this.#policy.heartbeatLostMs);
+    if (heartbeatsSinceMs !== this.#fresh.heartbeatsSinceMs) this.#roster.beginAgain();
     this.#fresh = { ...this.#fresh, heartbeatsSinceMs, lastHeartbeatMs: nowMs };
+    this.#roster.hear(beat.dea, { hasInstances: beat.droplets.length > 0, intervalMs: beat.interval_ms });
     const before = this.#deas.get(beat.dea)?.instances;
     const instances = new Map<string, string>();
     for (const entry of beat.droplets) {
@@ -113,6 +140,7 @@ export class World {
     }
     for (const [droplet, update] of this.#outdated) if (update <= reading) this.#outdated.delete(droplet);
     this.#fresh = { ...this.#fresh, desiredReadMs: nowMs };
+    if (isFirstReading) this.#restoreCrashes();
   }
 
   /** Forgets lost DEAs and what has become meaningless. Returns the lost ones. */
@@ -122,6 +150,8 @@ export class World {
       if (nowMs - lastMs <= this.#policy.heartbeatLostMs) continue;
       for (const [instance, droplet] of instances) this.#processes.get(droplet)?.actual.delete(instance);
       this.#deas.delete(dea);
+      // With all of them silent it is the bus that is gone, and they must be heard again.
+      if (nowMs - (this.#fresh.lastHeartbeatMs ?? -Infinity) <= this.#policy.heartbeatLostMs) this.#roster.remove(dea);
       lost.push(dea);
     }
     for (const [instance, atMs] of this.#ended) if (nowMs - atMs > ENDED_KEPT_MS) this.#ended.delete(instance);
@@ -202,6 +232,17 @@ export class World {
   ): void {
     const { instance, index } = crash;
     process.crashes.set(index, countCrash(process.crashes.get(index), { instance, ...at }, this.#policy));
+  }
+
+  #restoreCrashes(): void {
+    for (const { droplet, version, index, ...crash } of this.#recalled) {
+      if (this.desired.get(droplet)?.version !== version) continue;
+      const { crashes } = this.#process(droplet);
+      const since = crashes.get(index);
+      const count = crash.count + (since && since.instance !== crash.instance ? since.count : 0);
+      crashes.set(index, { ...(since ?? crash), count });
+    }
+    this.#recalled = [];
   }
 
   /** An instance that has been up for long enough makes good for those before it. */

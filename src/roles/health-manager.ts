@@ -1,7 +1,9 @@
 import { BulkApi } from '../health/bulk-api.ts';
 import { soleLeadership } from '../health/leadership.ts';
+import { forgetfulNotebook } from '../health/notebook.ts';
 import { healthParts } from '../health/part.ts';
 import { DatabaseLeadership } from '../health/store/leader.ts';
+import { DatabaseNotebook } from '../health/store/notebook.ts';
 import type { Role } from './role.ts';
 
 /** The health manager; without a database of its own it takes itself for the only one. */
@@ -9,6 +11,7 @@ export const healthManager: Role = (boot, bus) => {
   const { credentials, clock, log, config } = boot;
   const { databaseUrl } = credentials;
   const leadership = databaseUrl ? new DatabaseLeadership({ databaseUrl, clock, log }) : soleLeadership();
+  const notebook = databaseUrl ? new DatabaseNotebook(databaseUrl) : forgetfulNotebook();
   const source = new BulkApi(bus, `http://127.0.0.1:${config.controller.port}`);
-  return healthParts(boot, bus, { source, leadership });
+  return healthParts(boot, bus, { source, leadership, notebook });
 };

@@ -9,6 +9,7 @@ import { emptyDroplets, fakeProbe, type Heard, listenToAll, startMessage } from 
 import type { DesiredApp } from '../../src/health/desired.ts';
 import { HealthManager } from '../../src/health/health-manager.ts';
 import { FakeLeadership } from '../../src/health/leadership.ts';
+import { forgetfulNotebook } from '../../src/health/notebook.ts';
 import { FakeClock, settle } from '../../src/platform/clock.ts';
 import { temporaryDirectory } from '../../src/platform/files.ts';
 import { silentLog } from '../../src/platform/log.ts';
@@ -36,6 +37,7 @@ export class Cluster implements AsyncDisposable {
   readonly routes = new RouteTable(config.router.pruneS * 1000);
   readonly heard: Heard;
   readonly leadership = new FakeLeadership();
+  readonly notebook = forgetfulNotebook();
   /** Processes whose instances exit as soon as they are started. */
   readonly broken = new Set<string>();
   /** Messages of the health manager that the controller does not get. */
@@ -92,14 +94,21 @@ export class Cluster implements AsyncDisposable {
     return opened;
   }
 
-  async startManager(): Promise<void> {
+  async stopManager(): Promise<void> {
     await this.#manager?.[Symbol.asyncDispose]();
     await this.#managerBus?.close();
+    this.#manager = undefined;
+    this.#managerBus = undefined;
+  }
+
+  /** Starts a health manager in place of the one that runs. */
+  async startManager(): Promise<void> {
+    await this.stopManager();
     this.#managerBus = new MemoryBus(this.#broker);
-    const { clock, leadership } = this;
+    const { clock, leadership, notebook } = this;
     const source = { read: async () => new Map(this.desired) };
     const manager = new HealthManager({
-      ...{ bus: this.#managerBus, clock, log: silentLog, config: config.health, source, leadership },
+      ...{ bus: this.#managerBus, clock, log: silentLog, config: config.health, source, leadership, notebook },
     });
     this.#manager = manager;
     manager.start();
@@ -178,6 +187,14 @@ export class Cluster implements AsyncDisposable {
         engine.process(id).exit(1);
       }
     }
+  }
+
+  /** Ends a DEA in order: it stops its instances first. */
+  async shutDown(node: Node): Promise<void> {
+    const ended = node.dea.shutDown();
+    await this.clock.advance(1000);
+    await ended;
+    node.bus.setConnected(false);
   }
 
   async restartDea(node: Node): Promise<void> {

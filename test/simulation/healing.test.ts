@@ -200,6 +200,86 @@ test('a restarted health manager does nothing before it has heard a whole interv
   assert.deepEqual(cluster.indices('shop'), [0, 1, 2, 3]);
 });
 
+test('a restarted health manager that has heard every DEA waits for two rounds only', async () => {
+  await using cluster = await Cluster.open(2);
+  await cluster.want('shop', { instances: 4 }, { place: true });
+  await cluster.clock.advance(20_000);
+  cluster.managerBus.setConnected(false);
+  cluster.crash('shop', 1);
+  await cluster.startManager();
+  await cluster.clock.advance(3000);
+  assert.deepEqual(cluster.asked, []);
+  await cluster.clock.advance(2000);
+  assert.deepEqual(cluster.asked, ['start shop/1']);
+  assert.deepEqual(cluster.indices('shop'), [0, 1, 2, 3]);
+});
+
+test('a DEA that came while no health manager was there is not overlooked when it is slow', async () => {
+  await using cluster = await Cluster.open(1);
+  await cluster.want('shop', { instances: 2 }, { place: true });
+  await cluster.clock.advance(20_000);
+  await cluster.stopManager();
+  const late = await cluster.addDea();
+  await cluster.want('shop', { instances: 3 });
+  cluster.startOn(late, 'shop', 2);
+  await settle();
+  late.bus.setConnected(false);
+  await cluster.startManager();
+  await cluster.clock.advance(3500);
+  late.bus.setConnected(true);
+  await cluster.clock.advance(30_000);
+  assert.deepEqual(cluster.asked, []);
+  assert.deepEqual(cluster.indices('shop'), [0, 1, 2]);
+});
+
+test('whatever restarts and falls silent for less than the loss of a DEA, nothing is started twice', async () => {
+  await using cluster = await Cluster.open(3);
+  await cluster.want('shop', { instances: 6 }, { place: true });
+  await cluster.clock.advance(20_000);
+  for (const silentMs of [500, 1900, 2100, 3900, 4100, 5500, 7900]) {
+    for (const node of cluster.nodes) {
+      node.bus.setConnected(false);
+      await cluster.startManager();
+      await cluster.clock.advance(silentMs);
+      node.bus.setConnected(true);
+      await cluster.clock.advance(10_000);
+      assert.deepEqual(cluster.asked, [], `silent for ${silentMs} ms`);
+    }
+  }
+  assert.deepEqual(cluster.indices('shop'), [0, 1, 2, 3, 4, 5]);
+});
+
+test('a DEA that shut down in order is not waited for', async () => {
+  await using cluster = await Cluster.open(2);
+  await cluster.want('shop', { instances: 2 }, { place: true });
+  await cluster.clock.advance(20_000);
+  cluster.loseRequests = true;
+  const [first] = cluster.nodes;
+  assert.ok(first);
+  await cluster.shutDown(first);
+  await cluster.clock.advance(1000);
+  cluster.loseRequests = false;
+  await cluster.startManager();
+  await cluster.clock.advance(3000);
+  cluster.asked.length = 0;
+  await cluster.clock.advance(2000);
+  assert.equal(cluster.asked.length, 1);
+  assert.equal(cluster.endpoints('shop'), 2);
+});
+
+test('the waiting of an app that crashes again and again outlives the health manager', async () => {
+  await using cluster = await Cluster.open(1);
+  cluster.broken.add('shop');
+  await cluster.want('shop', {}, { place: true });
+  await cluster.clock.advance(40_000);
+  assert.equal(cluster.asked.length, 4);
+  await cluster.startManager();
+  await cluster.clock.advance(45_000);
+  assert.equal(cluster.asked.length, 4, 'the fifth is due a minute after the fourth');
+  await cluster.clock.advance(10_000);
+  assert.equal(cluster.asked.length, 5);
+});
+
 test('who does not lead, does nothing, but knows all when it comes to lead', async () => {
   await using cluster = await Cluster.open(1);
   cluster.leadership.leads = false;

@@ -166,6 +166,8 @@ export const DeaHeartbeat = Type.Object({
   droplets: Type.Array(HeartbeatEntry),
   /** Epoch ms when this DEA process started; a change means it restarted. Ours. */
   started_at_ms: Type.Optional(Type.Integer()),
+  /** The interval at which this DEA sends heartbeats. Ours. */
+  interval_ms: Type.Optional(Type.Integer()),
 });
 
 /** `droplet.exited`. */

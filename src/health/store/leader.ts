@@ -99,8 +99,8 @@ async function nextTerm(client: pg.Client): Promise<number> {
   return rows[0]?.term ?? 0;
 }
 
-/** Two that start at once may both find nothing; the lock makes one wait for the other. */
-async function prepare(client: pg.Client): Promise<void> {
+/** Makes the table of the leader. Two that start at once may both find nothing; the lock makes one wait for the other. */
+export async function prepare(client: pg.ClientBase): Promise<void> {
   await client.query('select pg_advisory_lock($1)', [LOCK_KEY + 1]);
   try {
     // `if not exists` would ask for the right to create schemas even where there is nothing to create.
@@ -109,6 +109,7 @@ async function prepare(client: pg.Client): Promise<void> {
     await client.query(
       'create table if not exists health.leader (only_one boolean primary key default true check (only_one), term integer not null, since timestamptz not null)',
     );
+    await client.query('alter table health.leader add column if not exists notes jsonb');
     await client.query('insert into health.leader (term, since) values (0, now()) on conflict do nothing');
   } finally {
     await client.query('select pg_advisory_unlock($1)', [LOCK_KEY + 1]);
