@@ -60,6 +60,7 @@ export const smallSpec = (handle: string, more: Partial<ContainerSpec> = {}): Co
   limits: { memoryMb: 64, diskMb: 64, pids: 64, fds: 256 },
   ports: [],
   egress: [],
+  user: { uid: 2000, gid: 2000 },
   ...more,
 });
 
@@ -138,6 +139,8 @@ export function containerConformance(name: string, open: () => Promise<EngineUnd
       await assert.rejects(async () => engine.wait('y'), ofKind('not-found'));
       await engine.start('x', programProcess('forever'));
       await assert.rejects(engine.start('x', programProcess('forever')), ofKind('failed'));
+      await engine.create(smallSpec('u'));
+      await assert.rejects(engine.start('u', shellProcess('true', { uid: 0, gid: 0 })), ofKind('failed'));
     });
 
     check('destroys, twice if asked, and lets waiters know', async ({ engine }) => {

@@ -29,6 +29,8 @@ export type ContainerSpec = {
   readonly ports: readonly number[];
   readonly egress: readonly Egress[];
   readonly mounts?: readonly BindMount[];
+  /** Whose the main process will be. Who tells it now can be given a container made ahead. */
+  readonly user?: Pick<ProcessSpec, 'uid' | 'gid'>;
   /** Small facts kept with the container and given back by `list`, also after a restart of the caller. */
   readonly labels?: Readonly<Record<string, string>>;
 };
@@ -158,6 +160,12 @@ export interface ContainerEngine extends AsyncDisposable {
   list(): Promise<ContainerInfo[]>;
   /** Kills everything in it and removes all of it. */
   destroy(handle: string): Promise<void>;
+
+  /**
+   * From now on has so many containers made ahead, for specs that name their user. Resolves when they are there; those
+   * taken are replaced when no more are asked for. They outlast the engine; 0 removes them.
+   */
+  keepReady(count: number): Promise<void>;
 
   /** Free and total bytes of the store. */
   space(): Promise<{ freeBytes: number; totalBytes: number }>;

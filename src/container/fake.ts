@@ -161,6 +161,10 @@ export class FakeEngine implements ContainerEngine {
     this.#failIfTold('start');
     const container = this.#get(handle);
     if (container.run) throw new ContainerError('failed', `${handle} was started before`);
+    const { user } = container.spec;
+    if (user && (user.uid !== process.uid || user.gid !== process.gid)) {
+      throw new ContainerError('failed', `${handle} was created for another user`);
+    }
     const run = new FakeRun({ spec: container.spec, process, clock: this.#options.clock });
     container.run = run;
     container.started.resolve(run);
@@ -242,6 +246,9 @@ export class FakeEngine implements ContainerEngine {
     if (!container.run) container.ended.reject(new ContainerError('not-found', `${handle} was destroyed`));
     if (container.root !== undefined) rmSync(container.root, { recursive: true, force: true });
   }
+
+  /** Nothing here takes long enough to be made ahead. */
+  async keepReady(): Promise<void> {}
 
   async space(): Promise<{ freeBytes: number; totalBytes: number }> {
     return this.room;

@@ -81,7 +81,10 @@ export class Dea {
   /** Stops every instance in order, then ends. */
   async shutDown(): Promise<void> {
     this.#sayShutdown();
-    await Promise.all(this.registry.list().map((instance) => this.#keeper.stop(instance, 'DEA_SHUTDOWN')));
+    await Promise.all([
+      this.#options.engine.keepReady(0),
+      ...this.registry.list().map((instance) => this.#keeper.stop(instance, 'DEA_SHUTDOWN')),
+    ]);
     await this.#end();
   }
 
@@ -107,6 +110,7 @@ export class Dea {
     this.#options.bus.publish(subjects.deaHello, [], this.#hello());
     this.#heartbeat();
     this.#advertise();
+    this.#makeAhead();
     this.#open.push(
       clock.every(heartbeatMs, () => this.#heartbeat()),
       clock.every(advertiseMs, async () => {
@@ -115,6 +119,14 @@ export class Dea {
       }),
       clock.every(HOUSEKEEPING_MS, () => this.#keepHouse()),
     );
+  }
+
+  /** Nobody waits for these: without them starts only take longer. */
+  #makeAhead(): void {
+    const { boot, engine } = this.#options;
+    engine.keepReady(boot.config.dea.preallocated).catch((error: unknown) => {
+      boot.log.warn('failed-to-make-containers-ahead', { error });
+    });
   }
 
   #listen(): void {

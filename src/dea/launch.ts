@@ -59,6 +59,7 @@ async function createContainer(parts: LaunchParts, instance: Instance, image: st
     limits: { memoryMb: mem, diskMb: disk, fds, pids: parts.config.dea.pidsLimit },
     ports: [appPort],
     egress: message.egress_network_rules,
+    user: { uid: appHome.uid, gid: appHome.gid },
     labels: { ...deaLabel, droplet: message.droplet, index: String(message.index), version: message.version },
   });
   instance.placement = { address: info.address, hostPort: info.ports[0]?.hostPort ?? 0 };

@@ -1,6 +1,8 @@
-import { readdir, readFile, rmdir } from 'node:fs/promises';
+import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing, readTextIfExists } from '../../platform/files.ts';
+import type { Limits } from '../container.ts';
+import { cpuShares } from './oci-spec.ts';
 import { exists, namesIn } from './store.ts';
 
 const MOUNT = '/sys/fs/cgroup';
@@ -13,6 +15,8 @@ export interface Cgroups {
   readonly hasSwapLimit: boolean;
   /** Undefined once it is gone. */
   usage(path: string): Promise<CgroupUsage | undefined>;
+  /** Limits a group that was made without, before anything runs in it. */
+  limit(path: string, limits: Limits): Promise<void>;
   /** How often the kernel killed a process there for want of memory. */
   oomKills(path: string): Promise<number>;
   pids(path: string): Promise<number[]>;
@@ -22,13 +26,14 @@ export interface Cgroups {
   remove(path: string): Promise<boolean>;
 }
 
-export async function findCgroups(): Promise<Cgroups> {
-  return (await exists(join(MOUNT, 'cgroup.controllers'))) ? unified() : await separate();
+/** Those of this host; `mount` is where they are mounted. */
+export async function findCgroups(mount = MOUNT): Promise<Cgroups> {
+  return (await exists(join(mount, 'cgroup.controllers'))) ? unified(mount) : await separate(mount);
 }
 
 /** Version 2: one tree. */
-async function unified(): Promise<Cgroups> {
-  const at = (path: string, file = '') => join(MOUNT, path, file);
+function unified(mount: string): Cgroups {
+  const at = (path: string, file = '') => join(mount, path, file);
   return {
     version: 2,
     hasSwapLimit: true,
@@ -41,6 +46,13 @@ async function unified(): Promise<Cgroups> {
       const memoryBytes = Math.max(0, Number(memory ?? 0) - cached);
       return { cpuNs: field(cpu, 'usage_usec') * 1000, memoryBytes, pids: Number(pids ?? 0) };
     },
+    limit: (path, limits) =>
+      writeAll([
+        [at(path, 'memory.max'), bytesOf(limits)],
+        [at(path, 'memory.swap.max'), 0],
+        [at(path, 'pids.max'), limits.pids],
+        [at(path, 'cpu.weight'), cpuWeight(limits)],
+      ]),
     oomKills: async (path) => field(await readTextIfExists(at(path, 'memory.events')), 'oom_kill'),
     pids: async (path) => numbers(await readTextIfExists(at(path, 'cgroup.procs'))),
     children: (path) => folders(at(path)),
@@ -49,12 +61,13 @@ async function unified(): Promise<Cgroups> {
 }
 
 /** Version 1, and hybrid hosts, whose version 2 tree has no controllers: one tree per controller. */
-async function separate(): Promise<Cgroups> {
-  const trees = (await folders(MOUNT)).filter((name) => name !== 'unified');
-  const at = (tree: string, path: string, file = '') => join(MOUNT, tree, path, file);
+async function separate(mount: string): Promise<Cgroups> {
+  const trees = (await folders(mount)).filter((name) => name !== 'unified');
+  const at = (tree: string, path: string, file = '') => join(mount, tree, path, file);
+  const hasSwapLimit = await exists(at('memory', '', 'memory.memsw.limit_in_bytes'));
   return {
     version: 1,
-    hasSwapLimit: await exists(join(MOUNT, 'memory', 'memory.memsw.limit_in_bytes')),
+    hasSwapLimit,
     async usage(path) {
       const [cpu, memory, stat, pids] = await readAll([
         at('cpuacct', path, 'cpuacct.usage'),
@@ -66,6 +79,14 @@ async function separate(): Promise<Cgroups> {
       const memoryBytes = Math.max(0, Number(memory ?? 0) - field(stat, 'total_inactive_file'));
       return { cpuNs: Number(cpu), memoryBytes, pids: Number(pids ?? 0) };
     },
+    limit: (path, limits) =>
+      writeAll([
+        // That with swap can't be less than that without, so it comes after it.
+        [at('memory', path, 'memory.limit_in_bytes'), bytesOf(limits)],
+        ...(hasSwapLimit ? [[at('memory', path, 'memory.memsw.limit_in_bytes'), bytesOf(limits)] as const] : []),
+        [at('pids', path, 'pids.max'), limits.pids],
+        [at('cpu', path, 'cpu.shares'), cpuShares(limits)],
+      ]),
     oomKills: async (path) => field(await readTextIfExists(at('memory', path, 'memory.oom_control')), 'oom_kill'),
     pids: async (path) => numbers(await readTextIfExists(at('pids', path, 'cgroup.procs'))),
     children: async (path) => [...new Set((await Promise.all(trees.map((tree) => folders(at(tree, path))))).flat())],
@@ -75,6 +96,15 @@ async function separate(): Promise<Cgroups> {
     },
   };
 }
+
+async function writeAll(files: readonly (readonly [path: string, value: number])[]): Promise<void> {
+  for (const [path, value] of files) await writeFile(path, String(value));
+}
+
+const bytesOf = ({ memoryMb }: Limits) => memoryMb * 1024 * 1024;
+
+/** The same proportion as `cpuShares`, in the kernel's second measure. */
+const cpuWeight = (limits: Limits) => 1 + Math.floor(((cpuShares(limits) - 2) * 9999) / 262_142);
 
 function readAll(paths: readonly string[]): Promise<(string | undefined)[]> {
   return Promise.all(paths.map((path) => readTextIfGone(path)));

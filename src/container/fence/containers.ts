@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../../platform/clock.ts';
 import { exec } from '../../platform/exec.ts';
 import { readTextIfExists } from '../../platform/files.ts';
@@ -7,7 +8,7 @@ import type { Cgroups } from './cgroups.ts';
 import { readExit, watchExits } from './exits.ts';
 import type { Layout, Names } from './naming.ts';
 import type { Network } from './network.ts';
-import { type ContainerRecord, readRecord, removeRecord, startTicksOf, writeRecord } from './record.ts';
+import { type ContainerRecord, hasRun, readRecord, removeRecord, startTicksOf, writeRecord } from './record.ts';
 import type { RuntimeCommands } from './runtime-commands.ts';
 import { exists, namesIn, type Store } from './store.ts';
 
@@ -44,7 +45,7 @@ export class Containers {
   constructor(tools: ContainersTools, records: readonly ContainerRecord[]) {
     this.#tools = tools;
     for (const record of records) this.enter(record);
-    const watcher = watchExits(tools.layout, (handle) => void this.#noticeExit(handle));
+    const watcher = watchExits(tools.layout, (id) => void this.#noticeExit(id));
     const supervising = tools.clock.every(SUPERVISE_MS, () => this.#supervise());
     this.#watching = {
       [Symbol.dispose]: () => {
@@ -61,6 +62,7 @@ export class Containers {
       if (record.phase === 'creating' || record.phase === 'destroying') await this.remove(entry);
       else if (record.phase === 'starting') await this.fail(entry);
       else if (record.phase === 'started') await this.#checkAlive(entry);
+      else if (record.init && !(await this.isWaiting(entry))) await this.remove(entry);
     }
   }
 
@@ -90,17 +92,38 @@ export class Containers {
 
   /** Every container that is or was being made, also those an engine elsewhere made. */
   async all(): Promise<Entry[]> {
-    for (const handle of await namesIn(this.#tools.layout.containers)) {
-      if (!this.isBusy(handle)) await this.find(handle);
+    for (const id of await namesIn(this.#tools.layout.containers)) {
+      if (!this.#isKnown(id) && !this.isBusy(id)) await this.#read(id);
     }
     return [...this.#entries.values()];
   }
 
   async find(handle: string): Promise<Entry | undefined> {
     const known = this.#entries.get(handle);
-    if (known) return known;
-    const record = await readRecord(this.#tools.layout, handle);
-    return record && (this.#entries.get(handle) ?? this.enter(record));
+    return known ?? (await this.#read(handle)) ?? (await this.all()).find((entry) => entry.record.handle === handle);
+  }
+
+  /** Its folder, with what is written down of it. */
+  async makeFolder(entry: Entry): Promise<void> {
+    await mkdir(this.#tools.layout.folder(entry.record.id));
+    await this.update(entry, {});
+  }
+
+  /** A container made ahead becomes what it is needed for. */
+  rename(entry: Entry, record: ContainerRecord): void {
+    this.#entries.delete(entry.record.handle);
+    entry.record = record;
+    this.#entries.set(record.handle, entry);
+  }
+
+  #isKnown(id: string): boolean {
+    return [...this.#entries.values()].some(({ record }) => record.id === id);
+  }
+
+  async #read(id: string): Promise<Entry | undefined> {
+    const record = await readRecord(this.#tools.layout, id);
+    if (!record || this.#isKnown(id)) return undefined;
+    return this.#entries.get(record.handle) ?? this.enter(record);
   }
 
   async get(handle: string): Promise<Entry> {
@@ -125,6 +148,14 @@ export class Containers {
     await write;
   }
 
+  /** Do the processes of a container that was made, but not let go, live? */
+  async isWaiting({ record }: Entry): Promise<boolean> {
+    const { init, conmonPid, bootId, exit } = record;
+    if (!init || !conmonPid || exit || bootId !== this.#tools.bootId) return false;
+    const [initTicks, monitorTicks] = await Promise.all([startTicksOf(init.pid), startTicksOf(conmonPid)]);
+    return initTicks === init.startTicks && monitorTicks !== undefined;
+  }
+
   /** Ends a container whose start did not succeed. */
   async fail(entry: Entry): Promise<void> {
     await this.#kill(entry);
@@ -134,25 +165,27 @@ export class Containers {
   /** Kills everything in a container and takes it away, as far as it exists. */
   async remove(entry: Entry): Promise<void> {
     const { layout, names, commands, network, store } = this.#tools;
-    const { handle } = entry.record;
-    const wasRunning = entry.record.init !== undefined && !entry.record.exit;
+    const { handle, id } = entry.record;
+    const wasRunning = hasRun(entry.record) && entry.record.init !== undefined && !entry.record.exit;
+    if (!wasRunning) entry.ended.reject(new ContainerError('not-found', `${handle} was destroyed`));
     await this.update(entry, { phase: 'destroying' });
+    if (entry.record.init !== undefined && !entry.record.exit) await this.#kill(entry);
     if (wasRunning) {
-      await this.#kill(entry);
       entry.record.exit ??= { ...this.#unknownExit(), code: 137 };
       entry.ended.resolve(entry.record.exit);
-    } else entry.ended.reject(new ContainerError('not-found', `${handle} was destroyed`));
-    if (await exists(commands.state(handle))) await exec(commands.delete(handle));
-    await this.removeCgroup(names.cgroup(handle));
-    await Promise.all([network.release(entry.record), store.remove([layout.root(handle)])]);
-    await removeRecord(layout, handle);
+    }
+    if (await exists(commands.state(id))) await exec(commands.delete(id));
+    await this.removeCgroup(names.cgroup(id));
+    await Promise.all([network.release(entry.record), store.remove([layout.root(id)])]);
+    await removeRecord(layout, id);
     this.#entries.delete(handle);
   }
 
-  async #noticeExit(handle: string): Promise<void> {
-    const entry = this.#entries.get(handle);
-    if (!entry || entry.record.exit) return;
-    const exit = await readExit(handle, this.#tools);
+  async #noticeExit(id: string): Promise<void> {
+    const entry = this.#entries.get(id) ?? [...this.#entries.values()].find(({ record }) => record.id === id);
+    // What ends before it was let go is noticed by whoever wants to let it go.
+    if (!entry || entry.record.exit || !hasRun(entry.record)) return;
+    const exit = await readExit(id, this.#tools);
     if (exit) await this.#end(entry, exit);
   }
 
@@ -180,7 +213,7 @@ export class Containers {
     if (record.exit) return;
     const isOfThisBoot = record.bootId === this.#tools.bootId;
     if (isOfThisBoot && record.conmonPid !== undefined && (await startTicksOf(record.conmonPid)) !== undefined) return;
-    await this.#noticeExit(record.handle);
+    await this.#noticeExit(record.id);
     if (entry.record.exit) return;
     this.#tools.log.warn('lose-container-monitor', { handle: record.handle });
     await this.fail(entry);
@@ -188,34 +221,33 @@ export class Containers {
 
   async #kill(entry: Entry): Promise<void> {
     const { layout, bootId } = this.#tools;
-    const { init, handle } = entry.record;
-    const found = init ?? (await this.#initFromFile(handle));
+    const { init, id } = entry.record;
+    const found = init ?? (await this.#initFromFile(id));
     if (!found || entry.record.bootId !== bootId) return;
     // With the init of its pid namespace everything in a container ends, however much it forks.
     if ((await startTicksOf(found.pid)) === found.startTicks) sendSignal(found.pid, 'SIGKILL');
     const deadlineMs = this.#tools.clock.nowMs() + KILL_TIMEOUT_MS;
     while (this.#tools.clock.nowMs() < deadlineMs) {
       const isGone = (await startTicksOf(found.pid)) !== found.startTicks;
-      const conmonPid = entry.record.conmonPid ?? Number(await readTextIfExists(layout.conmonPidFile(handle)));
+      const conmonPid = entry.record.conmonPid ?? Number(await readTextIfExists(layout.conmonPidFile(id)));
       const isToldOf = !conmonPid || (await startTicksOf(conmonPid)) === undefined;
       if (isGone && isToldOf) break;
       await this.#tools.clock.sleep(2);
     }
-    const exit = await readExit(handle, this.#tools);
+    const exit = await readExit(id, this.#tools);
     if (exit) await this.#end(entry, exit);
   }
 
-  async #initFromFile(handle: string): Promise<ContainerRecord['init']> {
-    const pid = Number(await readTextIfExists(this.#tools.layout.pidFile(handle)));
+  async #initFromFile(id: string): Promise<ContainerRecord['init']> {
+    const pid = Number(await readTextIfExists(this.#tools.layout.pidFile(id)));
     if (!pid) return undefined;
     const startTicks = await startTicksOf(pid);
     return startTicks === undefined ? undefined : { pid, startTicks };
   }
 
   /** Removes what is written down of a container that is not there. */
-  async forget(handle: string): Promise<void> {
-    this.#entries.delete(handle);
-    await removeRecord(this.#tools.layout, handle);
+  async forget(id: string): Promise<void> {
+    await removeRecord(this.#tools.layout, id);
   }
 
   /** Removes a control group with every process in it. */

@@ -1,7 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
-import { readTextIfExists } from '../../platform/files.ts';
 import type { Random } from '../../platform/random.ts';
 import {
   type ContainerEngine,
@@ -16,31 +13,23 @@ import {
   type OutputLine,
   type ProcessSpec,
 } from '../container.ts';
-import { release, startConmon } from './conmon.ts';
-import { type Containers, type ContainersTools, type Entry, sendSignal } from './containers.ts';
+import { type Entry, sendSignal } from './containers.ts';
 import { execInside } from './exec-inside.ts';
 import { failure } from './failure.ts';
 import { readLog } from './log-reader.ts';
 import { faultOfEgress } from './nft-rules.ts';
-import { hostnameOf, ID_OFFSET, ociConfig } from './oci-spec.ts';
+import { ID_OFFSET } from './oci-spec.ts';
 import { type ContainerRecord, infoOf, startTicksOf } from './record.ts';
+import type { Reserve } from './reserve.ts';
 import type { Stacks } from './stacks.ts';
+import { finish, launch, makeWaiting, type WaitingTools, writeNames } from './waiting.ts';
 
 const HANDLE = /^[a-z0-9-]{1,64}$/;
-const MB = 1024 * 1024;
-/** For the runtime itself, not for what runs inside. */
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** What an engine works with; `openFence` puts it together. */
-export type FenceTools = ContainersTools & {
+export type FenceTools = WaitingTools & {
   readonly stacks: Stacks;
-  readonly containers: Containers;
-  readonly initPath: string;
-  /** Empty for none. */
-  readonly caFile: string;
-  readonly logBytes: number;
-  /** As Node names it. */
-  readonly architecture: string;
+  readonly reserve: Reserve;
   readonly clock: Clock;
   readonly random: Random;
   readonly sweep: () => Promise<string[]>;
@@ -84,7 +73,7 @@ export class FenceEngine implements ContainerEngine {
   }
 
   async create(spec: ContainerSpec): Promise<ContainerInfo> {
-    const { containers, network, stacks, layout } = this.#tools;
+    const { containers, network, stacks, reserve, cgroups, names } = this.#tools;
     if (!HANDLE.test(spec.handle)) throw new ContainerError('failed', `"${spec.handle}" can't be a container's handle`);
     checkEgress(spec.egress);
     return containers.inTurn(spec.handle, async () => {
@@ -92,14 +81,15 @@ export class FenceEngine implements ContainerEngine {
         throw new ContainerError('already-exists', `a container called ${spec.handle} exists`);
       }
       const from = await stacks.subvolumeOf(spec.root);
-      const entry = containers.enter(this.#recordOf(spec, network.take(spec.ports)));
+      const ahead = await reserve.take(spec);
+      const entry = ahead ? this.#dedicate(ahead, spec) : containers.enter(this.#recordOf(spec));
       try {
-        await mkdir(layout.folder(spec.handle));
-        await containers.update(entry, {});
+        await (ahead ? containers.update(entry, {}) : containers.makeFolder(entry));
         await Promise.all([
-          this.#makeRoot(entry.record, from),
-          this.#makeFiles(entry.record),
+          finish(this.#tools, entry.record, { copyOf: from, enter: ahead !== undefined }),
+          writeNames(this.#tools, entry.record),
           network.attach(entry.record),
+          ahead && cgroups.limit(names.cgroup(entry.record.id), spec.limits),
         ]);
         await containers.update(entry, { phase: 'created' });
         return infoOf(entry.record);
@@ -111,28 +101,20 @@ export class FenceEngine implements ContainerEngine {
   }
 
   async start(handle: string, process: ProcessSpec): Promise<void> {
-    const { containers, layout, commands, network, logBytes } = this.#tools;
+    const { containers } = this.#tools;
     await containers.inTurn(handle, async () => {
       const entry = await containers.get(handle);
       if (entry.record.phase !== 'created') {
         throw new ContainerError('failed', `${handle} was started before; a container runs one main process, once`);
       }
       try {
-        await Promise.all([
-          writeFile(layout.config(handle), JSON.stringify(this.#configOf(entry.record, process))),
-          containers.update(entry, { phase: 'starting' }),
-        ]);
-        // It leaves a file named `oom` in its working folder when memory runs out.
-        const cwd = dirname(layout.config(handle));
-        const pid = await startConmon(commands.conmon(handle, logBytes), { env: { PATH }, cwd });
-        const [startTicks, conmonPid] = await Promise.all([
-          startTicksOf(pid),
-          readTextIfExists(layout.conmonPidFile(handle)),
-        ]);
-        const init = { pid, startTicks: startTicks ?? '' };
-        await containers.update(entry, { init, conmonPid: Number(conmonPid) });
-        await network.connect(entry.record, pid);
-        await release(commands, handle);
+        checkUser(entry.record, process);
+        await containers.update(entry, { phase: 'starting' });
+        if (!entry.record.init) {
+          await makeWaiting(this.#tools, entry, process);
+          await finish(this.#tools, entry.record, { connect: true, enter: true });
+        }
+        await launch(this.#tools, entry, process);
         await containers.update(entry, { phase: 'started' });
       } catch (error) {
         await containers.fail(entry);
@@ -161,7 +143,7 @@ export class FenceEngine implements ContainerEngine {
     if (record.exit || !init || (await startTicksOf(init.pid)) !== init.startTicks) return;
     // With its init every process of the container ends; the kernel sees to that.
     const all = options.all === true && name !== 'SIGKILL';
-    for (const pid of all ? await cgroups.pids(names.cgroup(handle)) : [init.pid]) sendSignal(pid, name);
+    for (const pid of all ? await cgroups.pids(names.cgroup(record.id)) : [init.pid]) sendSignal(pid, name);
   }
 
   async exec(
@@ -178,13 +160,13 @@ export class FenceEngine implements ContainerEngine {
     handle: string,
     options: { from?: OutputCursor; signal?: AbortSignal; onCursor?: (cursor: OutputCursor) => void } = {},
   ): AsyncIterable<OutputLine[]> {
-    const { ended } = await this.#tools.containers.get(handle);
-    yield* readLog(this.#tools.layout.log(handle), ended.promise, options);
+    const { ended, record } = await this.#tools.containers.get(handle);
+    yield* readLog(this.#tools.layout.log(record.id), ended.promise, options);
   }
 
   async rootPath(handle: string): Promise<string> {
-    await this.#tools.containers.get(handle);
-    return this.#tools.layout.root(handle);
+    const { record } = await this.#tools.containers.get(handle);
+    return this.#tools.layout.root(record.id);
   }
 
   async setEgress(handle: string, egress: readonly Egress[]): Promise<void> {
@@ -199,11 +181,8 @@ export class FenceEngine implements ContainerEngine {
 
   async stats(handle: string): Promise<ContainerStats> {
     const { containers, cgroups, names, store, layout } = this.#tools;
-    await containers.get(handle);
-    const [usage, diskBytes] = await Promise.all([
-      cgroups.usage(names.cgroup(handle)),
-      store.usageOf(layout.root(handle)),
-    ]);
+    const { id } = (await containers.get(handle)).record;
+    const [usage, diskBytes] = await Promise.all([cgroups.usage(names.cgroup(id)), store.usageOf(layout.root(id))]);
     return { ...(usage ?? { cpuNs: 0, memoryBytes: 0, pids: 0 }), diskBytes };
   }
 
@@ -212,7 +191,8 @@ export class FenceEngine implements ContainerEngine {
   }
 
   async list(): Promise<ContainerInfo[]> {
-    const isWhole = ({ record }: Entry) => record.phase !== 'creating' && record.phase !== 'destroying';
+    const isWhole = ({ record: { phase } }: Entry) =>
+      phase !== 'ready' && phase !== 'creating' && phase !== 'destroying';
     return (await this.#tools.containers.all()).filter(isWhole).map(({ record }) => infoOf(record));
   }
 
@@ -232,52 +212,47 @@ export class FenceEngine implements ContainerEngine {
     return this.#tools.sweep();
   }
 
+  keepReady(count: number): Promise<void> {
+    return this.#tools.reserve.keep(count);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tools.reserve.close();
     await this.#tools.containers.close();
   }
 
-  async #makeRoot(record: ContainerRecord, from: string): Promise<void> {
-    const root = this.#tools.layout.root(record.handle);
-    await this.#tools.store.snapshot(from, root);
-    if (record.limits.diskMb > 0) await this.#tools.store.limit(root, record.limits.diskMb * MB);
+  /** Makes a container that was made ahead that of a spec. */
+  #dedicate(ahead: Entry, spec: ContainerSpec): Entry {
+    const { containers, network } = this.#tools;
+    const { recipe: _, ...made } = ahead.record;
+    const ports = network.takePorts(spec.ports);
+    containers.rename(ahead, { ...made, ...this.#wantsOf(spec), phase: 'creating', ports });
+    return ahead;
   }
 
-  async #makeFiles({ handle, address }: ContainerRecord): Promise<void> {
-    const { layout } = this.#tools;
-    const name = hostnameOf(handle);
-    await writeFile(layout.hosts(handle), `127.0.0.1 localhost\n${address} ${name}\n`);
-    await writeFile(layout.hostname(handle), `${name}\n`);
+  #recordOf(spec: ContainerSpec): ContainerRecord {
+    const { bootId, network } = this.#tools;
+    const place = network.take(spec.ports);
+    return { ...this.#wantsOf(spec), ...place, id: spec.handle, phase: 'creating', bootId };
   }
 
-  #recordOf(spec: ContainerSpec, network: Pick<ContainerRecord, 'slot' | 'address' | 'ports'>): ContainerRecord {
+  #wantsOf(spec: ContainerSpec) {
     return {
       handle: spec.handle,
-      phase: 'creating',
-      bootId: this.#tools.bootId,
-      ...network,
       egress: [...spec.egress],
       limits: { ...spec.limits },
       mounts: [...(spec.mounts ?? [])],
       labels: { ...spec.labels },
       createdAtMs: this.#tools.clock.nowMs(),
+      ...(spec.user ? { user: { ...spec.user } } : {}),
     };
   }
+}
 
-  #configOf(record: ContainerRecord, process: ProcessSpec) {
-    const { layout, names, initPath, caFile, cgroups, architecture } = this.#tools;
-    const { handle } = record;
-    return ociConfig({
-      container: record,
-      process,
-      rootPath: layout.root(handle),
-      cgroupsPath: names.cgroup(handle),
-      files: { resolvConf: layout.resolvConf, hosts: layout.hosts(handle), hostname: layout.hostname(handle) },
-      initPath,
-      ...(caFile ? { caFile } : {}),
-      hasSwapLimit: cgroups.hasSwapLimit,
-      architecture,
-    });
-  }
+function checkUser({ handle, user }: ContainerRecord, { uid, gid }: ProcessSpec): void {
+  if (!user || (user.uid === uid && user.gid === gid)) return;
+  const [meant, asked] = [`${user.uid}:${user.gid}`, `${uid}:${gid}`];
+  throw new ContainerError('failed', `${handle} was created for a main process of ${meant}, not ${asked}`);
 }
 
 function checkEgress(egress: readonly Egress[]): void {

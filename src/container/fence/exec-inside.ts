@@ -25,11 +25,11 @@ type Given = {
 /** Runs one more process in a container to its end; when it takes too long, it is killed too, not only our command. */
 export async function execInside(given: Given, options: { timeoutMs?: number; input?: Buffer }): Promise<ExecOutcome> {
   const { layout, commands, random, record, process } = given;
-  const base = join(layout.folder(record.handle), `exec-${random.hex(6)}`);
+  const base = join(layout.folder(record.id), `exec-${random.hex(6)}`);
   const files = { process: `${base}.json`, pid: `${base}.pid` };
   await writeFile(files.process, JSON.stringify(ociProcess(process, record.limits.fds)), { mode: 0o600 });
   try {
-    return await exec(commands.exec(record.handle, files), {
+    return await exec(commands.exec(record.id, files), {
       okCodes: ANY_CODE,
       timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
       ...(options.input ? { input: options.input } : {}),

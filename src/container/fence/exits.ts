@@ -6,7 +6,7 @@ import type { Cgroups } from './cgroups.ts';
 import type { Layout, Names } from './naming.ts';
 
 /** Tells the handle whose container ended, from the files conmon leaves. */
-export function watchExits(layout: Layout, onExit: (handle: string) => void): FSWatcher {
+export function watchExits(layout: Layout, onExit: (id: string) => void): FSWatcher {
   return watch(layout.exits, (_event, name) => {
     // conmon writes beside it and renames; the unfinished file has a longer name.
     if (name && !name.includes('.')) onExit(name);
@@ -15,14 +15,14 @@ export function watchExits(layout: Layout, onExit: (handle: string) => void): FS
 
 /** How a container ended, or undefined when conmon has not said so. */
 export async function readExit(
-  handle: string,
+  id: string,
   from: { layout: Layout; names: Names; cgroups: Cgroups },
 ): Promise<Exit | undefined> {
-  const text = await readTextIfExists(from.layout.exit(handle));
+  const text = await readTextIfExists(from.layout.exit(id));
   if (!text) return undefined;
   const code = Number(text.trim());
-  const kills = await from.cgroups.oomKills(from.names.cgroup(handle));
-  const { mtimeMs } = await stat(from.layout.exit(handle));
+  const kills = await from.cgroups.oomKills(from.names.cgroup(id));
+  const { mtimeMs } = await stat(from.layout.exit(id));
   return {
     code: Number.isInteger(code) ? code : -1,
     // A kill that the main process survived to end well is not why it ended.

@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { exec } from '../../platform/exec.ts';
@@ -11,8 +11,10 @@ import { Containers } from './containers.ts';
 import { FenceEngine } from './engine.ts';
 import { layoutOf, namesOf, type PoolName } from './naming.ts';
 import { Network } from './network.ts';
+import { ID_OFFSET } from './oci-spec.ts';
 import { findPrograms } from './programs.ts';
-import { bootId, readRecords } from './record.ts';
+import { bootId, type ContainerRecord, readRecords } from './record.ts';
+import { Reserve } from './reserve.ts';
 import { findResolver } from './resolver.ts';
 import { runtimeCommands } from './runtime-commands.ts';
 import { Stacks } from './stacks.ts';
@@ -60,7 +62,8 @@ export async function openFence(options: FenceOptions): Promise<ContainerEngine>
   const layout = layoutOf(directory, pool);
   const names = namesOf(directory, pool);
   const store = await openStore(layout, { storeMb: options.storeMb, log, nowMs: () => clock.nowMs() });
-  await makeFolders([layout.own, layout.containers, layout.exits, names.runtimeRoot]);
+  await makeFolders([layout.own, layout.containers, layout.exits, layout.emptyRoot, names.runtimeRoot]);
+  await makeEmptyRoot(layout.emptyRoot);
   const [cgroups, boot, resolver, records] = await Promise.all([
     findCgroups(),
     bootId(),
@@ -85,22 +88,28 @@ export async function openFence(options: FenceOptions): Promise<ContainerEngine>
     hostPorts: shareOf(options.hostPorts, pool),
     random,
   });
-  await network.open(records.filter((record) => record.bootId === boot));
+  const ofThisBoot = records.filter((record) => record.bootId === boot);
+  const isReady = ({ phase }: ContainerRecord) => phase === 'ready';
+  await network.open(
+    ofThisBoot.filter((record) => !isReady(record)),
+    ofThisBoot.filter(isReady),
+  );
 
   const commands = runtimeCommands(runtimePath, layout, names);
   const tools = { layout, names, commands, store, network, cgroups, bootId: boot, clock, log };
   const containers = new Containers(tools, records);
   const stacks = new Stacks({ layout, store, random });
   await containers.adopt();
-  return new FenceEngine({
-    ...tools,
-    containers,
-    stacks,
-    random,
-    architecture: process.arch,
-    initPath,
+  const waiting = {
+    ...{ ...tools, containers, random, initPath },
     caFile: options.caFile ?? '',
     logBytes: options.logBytes ?? LOG_BYTES,
+    architecture: process.arch,
+  };
+  return new FenceEngine({
+    ...waiting,
+    stacks,
+    reserve: new Reserve(waiting),
     sweep: () => sweep({ ...tools, containers, stacks }),
   });
 }
@@ -126,6 +135,12 @@ function rangeOf(text: string) {
   const range = parseRange(text);
   if (range) return range;
   throw new ContainerError('failed', `"${text}" is no IPv4 address, network or range; correct it in the configuration`);
+}
+
+/** The runtime makes places for mounts in it as the containers' root, and `root` is where the real one comes. */
+async function makeEmptyRoot(path: string): Promise<void> {
+  await mkdir(join(path, 'root'), { recursive: true });
+  await chown(path, ID_OFFSET, ID_OFFSET);
 }
 
 async function makeFolders(folders: readonly string[]): Promise<void> {

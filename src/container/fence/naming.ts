@@ -22,7 +22,7 @@ export function namesOf(directory: string, pool: PoolName) {
     vethPrefix: `f${tag}x`,
     veth: (slot: number) => `f${tag}x${slot}`,
     cgroupParent,
-    cgroup: (handle: string) => `${cgroupParent}/${handle}`,
+    cgroup: (id: string) => `${cgroupParent}/${id}`,
     /** State of the OCI runtime: gone after a reboot, as what it describes. */
     runtimeRoot: `/run/stackato-fence/${tag}`,
   } as const;
@@ -34,7 +34,7 @@ export type Layout = ReturnType<typeof layoutOf>;
 export function layoutOf(directory: string, pool: PoolName) {
   const store = join(directory, 'store');
   const own = join(directory, 'pools', pool);
-  const folder = (handle: string) => join(own, 'containers', handle);
+  const folder = (id: string) => join(own, 'containers', id);
   return {
     directory,
     store,
@@ -47,19 +47,22 @@ export function layoutOf(directory: string, pool: PoolName) {
     roots: join(store, 'containers', pool),
     /** Half-made subvolumes; whatever is here without a living maker is removed by `sweep`. */
     making: join(store, 'making', pool),
-    root: (handle: string) => join(store, 'containers', pool, handle),
+    root: (id: string) => join(store, 'containers', pool, id),
     own,
     containers: join(own, 'containers'),
     exits: join(own, 'exits'),
     resolvConf: join(own, 'resolv.conf'),
+    /** The root of every container until it enters its own: nothing but places for mounts. */
+    emptyRoot: join(own, 'empty'),
     folder,
-    record: (handle: string) => join(folder(handle), 'record.json'),
-    config: (handle: string) => join(folder(handle), 'config.json'),
-    pidFile: (handle: string) => join(folder(handle), 'pid'),
-    conmonPidFile: (handle: string) => join(folder(handle), 'conmon.pid'),
-    log: (handle: string) => join(folder(handle), 'output.log'),
-    hosts: (handle: string) => join(folder(handle), 'hosts'),
-    hostname: (handle: string) => join(folder(handle), 'hostname'),
-    exit: (handle: string) => join(own, 'exits', handle),
+    record: (id: string) => join(folder(id), 'record.json'),
+    config: (id: string) => join(folder(id), 'config.json'),
+    pidFile: (id: string) => join(folder(id), 'pid'),
+    conmonPidFile: (id: string) => join(folder(id), 'conmon.pid'),
+    log: (id: string) => join(folder(id), 'output.log'),
+    hosts: (id: string) => join(folder(id), 'hosts'),
+    hostname: (id: string) => join(folder(id), 'hostname'),
+    launch: (id: string) => join(folder(id), 'launch'),
+    exit: (id: string) => join(own, 'exits', id),
   } as const;
 }

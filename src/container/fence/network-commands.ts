@@ -7,8 +7,6 @@ const INSIDE_MAC = '02:fe:0c:00:00:02';
 
 /** Reads commands of `ip` from its input, on the host. */
 export const hostBatch = ['ip', '-batch', '-'];
-/** The same in the network of a process. */
-export const insideBatch = (pid: number) => ['nsenter', `--net=/proc/${pid}/ns/net`, 'ip', '-batch', '-'];
 
 /** Makes the veth of a container, and the way to its address. */
 export function hostText(veth: string, address: string, pid: number): string {

@@ -3,9 +3,10 @@ import { exec } from '../../platform/exec.ts';
 import type { Random } from '../../platform/random.ts';
 import { ContainerError, type Egress, type PortMapping } from '../container.ts';
 import { type AddressRange, addressText } from './addresses.ts';
+import type { Assembly } from './assemble.ts';
 import { failure } from './failure.ts';
 import type { Names } from './naming.ts';
-import { hostBatch, hostText, insideBatch, insideText, removeVethsText } from './network-commands.ts';
+import { hostBatch, hostText, insideText, removeVethsText } from './network-commands.ts';
 import { egressText, memberText, type NetworkMember, removalText, type TableInput, tableText } from './nft-rules.ts';
 
 const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
@@ -37,10 +38,10 @@ export class Network {
     this.#nextPort = options.random.pick(this.#portCount);
   }
 
-  /** Puts the rules of these containers in place of all others. */
-  async open(members: readonly NetworkMember[]): Promise<void> {
+  /** Puts the rules of these containers in place of all others; those made ahead have an address, but no rules yet. */
+  async open(members: readonly NetworkMember[], ahead: readonly NetworkMember[] = []): Promise<void> {
     if ((await readFile(FORWARDING, 'utf8')).trim() !== '1') await writeFile(FORWARDING, '1');
-    for (const member of members) this.#own(member);
+    for (const member of [...members, ...ahead]) this.#own(member);
     await this.#nft(tableText(this.#options.table, members));
   }
 
@@ -51,10 +52,21 @@ export class Network {
 
   /** An address and host ports for a container; given back by `release`. */
   take(containerPorts: readonly number[]): Slot & { readonly ports: PortMapping[] } {
+    const ports = this.takePorts(containerPorts);
+    try {
+      return { ...this.#takeSlot(), ports };
+    } catch (error) {
+      this.#givePorts(ports);
+      throw error;
+    }
+  }
+
+  /** Host ports for a container that has its address. */
+  takePorts(containerPorts: readonly number[]): PortMapping[] {
     const ports: PortMapping[] = [];
     try {
       for (const containerPort of containerPorts) ports.push({ containerPort, hostPort: this.#takePort() });
-      return { ...this.#takeSlot(), ports };
+      return ports;
     } catch (error) {
       this.#givePorts(ports);
       throw error;
@@ -65,15 +77,9 @@ export class Network {
     return this.#nft(memberText(this.#options.table, member));
   }
 
-  /** Connects the network of a container's init. */
-  async connect(member: NetworkMember, pid: number): Promise<void> {
-    const veth = this.#options.names.veth(member.slot);
-    try {
-      await exec(hostBatch, { input: hostText(veth, member.address, pid) });
-      await exec(insideBatch(pid), { input: insideText(member.address) });
-    } catch (error) {
-      throw failure('the container could not be connected to the network', error);
-    }
+  /** What connects the network of a container's process. */
+  connection({ slot, address }: Slot, pid: number): Required<Assembly>['connect'] {
+    return { pid, outer: hostText(this.#options.names.veth(slot), address, pid), inner: insideText(address) };
   }
 
   setEgress(slot: number, egress: readonly Egress[]): Promise<void> {

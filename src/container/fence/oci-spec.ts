@@ -1,4 +1,5 @@
 import type { BindMount, Limits, ProcessSpec } from '../container.ts';
+import { LAUNCH_INSIDE } from './launch-script.ts';
 import { seccompProfile } from './seccomp.ts';
 
 /** Ids 0 to 65535 inside are these on the host, for all containers: stacks are shifted once, when imported. */
@@ -12,12 +13,18 @@ const INIT_INSIDE = '/sbin/fence-init';
 const ROOT_CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'NET_BIND_SERVICE'];
 
 export type OciInput = {
+  /** Without a limit of memory where that is 0: it gets one before anything runs. */
   readonly container: { readonly handle: string; readonly limits: Limits; readonly mounts: readonly BindMount[] };
   readonly process: ProcessSpec;
   readonly rootPath: string;
   readonly cgroupsPath: string;
   /** Files made for the container, bound read-only. */
-  readonly files: { readonly resolvConf: string; readonly hosts: string; readonly hostname: string };
+  readonly files: {
+    readonly resolvConf: string;
+    readonly hosts: string;
+    readonly hostname: string;
+    readonly launch?: string;
+  };
   readonly initPath: string;
   readonly caFile?: string;
   readonly hasSwapLimit: boolean;
@@ -101,12 +108,18 @@ export function hostnameOf(handle: string): string {
   return handle.slice(0, 63).replace(/^-+|-+$/g, '') || 'app';
 }
 
+/** Of the processor, by memory, in the kernel's first measure. */
+export function cpuShares({ memoryMb }: Pick<Limits, 'memoryMb'>): number {
+  return Math.min(262_144, Math.max(2, memoryMb));
+}
+
 function resourcesOf({ container, hasSwapLimit }: OciInput) {
-  const bytes = container.limits.memoryMb * 1024 * 1024;
+  const { memoryMb, pids } = container.limits;
+  const bytes = memoryMb * 1024 * 1024;
   return {
-    memory: { limit: bytes, ...(hasSwapLimit ? { swap: bytes } : {}) },
-    pids: { limit: container.limits.pids },
-    cpu: { shares: Math.min(262_144, Math.max(2, container.limits.memoryMb)) },
+    ...(memoryMb > 0 ? { memory: { limit: bytes, ...(hasSwapLimit ? { swap: bytes } : {}) } } : {}),
+    pids: { limit: pids },
+    cpu: { shares: cpuShares(container.limits) },
     devices: [{ allow: false, access: 'rwm' }],
   };
 }
@@ -141,6 +154,7 @@ function mountsOf({ container, files, caFile, initPath }: OciInput) {
     bind(files.resolvConf, '/etc/resolv.conf', ['ro', 'noexec']),
     bind(files.hosts, '/etc/hosts', ['ro', 'noexec']),
     bind(files.hostname, '/etc/hostname', ['ro', 'noexec']),
+    ...(files.launch ? [bind(files.launch, LAUNCH_INSIDE, ['ro', 'noexec'])] : []),
     ...(caFile ? [bind(caFile, '/etc/ssl/certs/ca-certificates.crt', ['ro', 'noexec'])] : []),
     ...container.mounts.map((mount) => bind(mount.source, mount.destination, [mount.writable ? 'rw' : 'ro'])),
   ];

@@ -12,7 +12,7 @@ const NEEDED: Readonly<Record<string, string>> = {
   'mkfs.btrfs': 'btrfs-progs',
   mount: 'mount',
   flock: 'util-linux',
-  nsenter: 'util-linux',
+  perl: 'perl-base',
   tar: 'tar',
 };
 

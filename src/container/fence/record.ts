@@ -13,6 +13,8 @@ import { namesIn } from './store.ts';
  * interrupted.
  */
 const Phase = Type.Union([
+  // Made ahead, for nobody yet; its handle is its id.
+  Type.Literal('ready'),
   Type.Literal('creating'),
   Type.Literal('created'),
   Type.Literal('starting'),
@@ -23,6 +25,8 @@ const Phase = Type.Union([
 /** What an engine writes down about a container, for itself and for its successor. */
 export const ContainerRecord = Type.Object({
   handle: Type.String(),
+  /** Its name on the machine: that of its folder, root, control group and runtime. The handle unless made ahead. */
+  id: Type.String({ default: '' }),
   phase: Phase,
   /** The machine's boot; a container of an earlier one has ended. */
   bootId: Type.String(),
@@ -43,6 +47,10 @@ export const ContainerRecord = Type.Object({
   createdAtMs: Type.Integer(),
   init: Type.Optional(Type.Object({ pid: Type.Integer(), startTicks: Type.String() })),
   conmonPid: Type.Optional(Type.Integer()),
+  /** Whose its main process will be, once that is settled. */
+  user: Type.Optional(Type.Object({ uid: Type.Integer(), gid: Type.Integer() })),
+  /** What it was made from, if it was made ahead: one of other settings is of no use. */
+  recipe: Type.Optional(Type.String()),
   exit: Type.Optional(Type.Object({ code: Type.Integer(), outOfMemory: Type.Boolean(), atMs: Type.Integer() })),
 });
 
@@ -54,7 +62,7 @@ export type ContainerRecord = Static<typeof ContainerRecord>;
  * @returns false when the container's folder has gone
  */
 export async function writeRecord(layout: Layout, record: ContainerRecord): Promise<boolean> {
-  const path = layout.record(record.handle);
+  const path = layout.record(record.id);
   const unfinished = `${path}.${process.pid}`;
   try {
     await writeFile(unfinished, JSON.stringify(record), { mode: 0o600 });
@@ -67,20 +75,20 @@ export async function writeRecord(layout: Layout, record: ContainerRecord): Prom
 }
 
 /** Undefined when there is none, or when it was cut short before anything else was made. */
-export async function readRecord(layout: Layout, handle: string): Promise<ContainerRecord | undefined> {
-  const text = await readTextIfExists(layout.record(handle));
+export async function readRecord(layout: Layout, id: string): Promise<ContainerRecord | undefined> {
+  const text = await readTextIfExists(layout.record(id));
   if (!text) return undefined;
-  return decode(ContainerRecord, JSON.parse(text), layout.record(handle));
+  return { ...decode(ContainerRecord, JSON.parse(text), layout.record(id)), id };
 }
 
 export async function readRecords(layout: Layout): Promise<ContainerRecord[]> {
-  const handles = await namesIn(layout.containers);
-  return (await Promise.all(handles.map(async (handle) => (await readRecord(layout, handle)) ?? []))).flat();
+  const ids = await namesIn(layout.containers);
+  return (await Promise.all(ids.map(async (id) => (await readRecord(layout, id)) ?? []))).flat();
 }
 
-export async function removeRecord(layout: Layout, handle: string): Promise<void> {
-  await rm(layout.exit(handle), { force: true });
-  await rm(layout.folder(handle), { recursive: true, force: true });
+export async function removeRecord(layout: Layout, id: string): Promise<void> {
+  await rm(layout.exit(id), { force: true });
+  await rm(layout.folder(id), { recursive: true, force: true });
 }
 
 export function infoOf(record: ContainerRecord): ContainerInfo {
@@ -95,9 +103,14 @@ export function infoOf(record: ContainerRecord): ContainerInfo {
   };
 }
 
+/** Was its main process let go, or is that under way? */
+export function hasRun({ phase }: Pick<ContainerRecord, 'phase'>): boolean {
+  return phase === 'starting' || phase === 'started';
+}
+
 function stateOf(record: ContainerRecord): ContainerState {
   if (record.exit || record.phase === 'destroying') return 'exited';
-  return record.phase === 'started' || record.phase === 'starting' ? 'running' : 'created';
+  return hasRun(record) ? 'running' : 'created';
 }
 
 /** Of this boot of the machine. */

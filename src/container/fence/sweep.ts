@@ -31,7 +31,7 @@ export async function sweep(tools: SweepTools): Promise<string[]> {
     await containers.inTurn(entry.record.handle, () => containers.remove(entry));
     removed.push(`container ${entry.record.handle}`);
   }
-  const known = new Set((await containers.all()).map(({ record }) => record.handle));
+  const known = new Set((await containers.all()).map(({ record }) => record.id));
   const isOrphan = (handle: string) => !known.has(handle) && !containers.isBusy(handle);
   for (const handle of (await namesIn(layout.containers)).filter(isOrphan)) {
     await containers.forget(handle);

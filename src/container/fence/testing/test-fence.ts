@@ -22,7 +22,7 @@ export type TestFence = {
   readonly options: FenceOptions;
   readonly names: ReturnType<typeof namesOf>;
   readonly layout: ReturnType<typeof layoutOf>;
-  reopen(): Promise<ContainerEngine>;
+  reopen(change?: Partial<FenceOptions>): Promise<ContainerEngine>;
 } & AsyncDisposable;
 
 /** Opens a real engine on a small store in a temporary folder. Needs root. */
@@ -46,8 +46,8 @@ export async function openTestFence(
     ...more,
   };
   const engines: ContainerEngine[] = [];
-  const open = async () => {
-    const engine = await openFence(options);
+  const open = async (change: Partial<FenceOptions> = {}) => {
+    const engine = await openFence({ ...options, ...change });
     engines.push(engine);
     return engine;
   };
@@ -63,6 +63,7 @@ export async function openTestFence(
     reopen: open,
     [Symbol.asyncDispose]: async () => {
       for (const { handle } of await engine.list()) await engine.destroy(handle);
+      await engine.keepReady(0);
       for (const each of engines) await each[Symbol.asyncDispose]();
       await engine.sweep();
       await withdrawFence(directory, [options.pool, ...(more.otherPools ?? [])]);

@@ -1,0 +1,127 @@
+# Assembles a container in one go: `assemble.pl <call numbers> <key=value> …`, each step when its keys are there.
+#   from, root          copy of the subvolume `from` at `root`
+#   bytes, root         what `root` may take of the disk
+#   pid, network=1      network of that process: commands for `ip` come from the input, those of the host, `--`, those inside
+#   pid, root, enter=1, name, files
+#                       puts the process, which waits on an empty root, onto `root` with the mounts it has
+# The distribution's tools take a process for each, and can't move a container to another root or map the owners of one.
+use strict;
+use warnings;
+
+my ($numbers, @settings) = @ARGV;
+my %number = split /[=,]/, $numbers;
+my %with = map { split /=/, $_, 2 } @settings;
+my ($SNAPSHOT, $LIMIT, $EXCLUSIVE) = (0x50009417, 0x8030942b, 2);
+my ($HERE, $CLONE, $EMPTY_PATH, $FROM_EMPTY, $DETACH) = (-100, 1 | 02000000, 0x1000, 4, 2);
+my ($MS_PRIVATE, $NOFILE) = (1 << 18, 7);
+# The kernel is handed the buffers of these, so they must be variables.
+my ($empty, $dot, $new) = ('', '.', '/root');
+
+snapshot($with{from}, $with{root}) if defined $with{from};
+limit($with{root}, $with{bytes}) if defined $with{bytes};
+connect_network($with{pid}) if defined $with{network};
+enter(@with{qw(pid root name files)}) if defined $with{enter};
+
+sub snapshot {
+    my ($from, $to) = @_;
+    my ($folder, $name) = $to =~ m{^(.*)/([^/]+)$};
+    open(my $source, '<', $from) or die "$from: $!\n";
+    open(my $place, '<', $folder) or die "$folder: $!\n";
+    my $arguments = pack('q Q6 a4040', fileno $source, (0) x 6, $name);
+    ioctl($place, $SNAPSHOT, $arguments) or die "$from can't be copied to $to: $!\n";
+}
+
+# Counts what is written to this subvolume itself; with 0 the kernel takes the one that is open.
+sub limit {
+    my ($path, $bytes) = @_;
+    open(my $subvolume, '<', $path) or die "$path: $!\n";
+    my $arguments = pack('Q6', 0, $EXCLUSIVE, 0, $bytes, 0, 0);
+    ioctl($subvolume, $LIMIT, $arguments) or die "$path can't be limited to $bytes bytes: $!\n";
+}
+
+sub connect_network {
+    my ($pid) = @_;
+    local $/;
+    my ($outer, $inner) = split /^--\n/m, <STDIN>;
+    my $space = namespace($pid, 'net');
+    ip($outer);
+    call('setns', fileno $space, 0);
+    ip($inner);
+}
+
+sub ip {
+    my ($commands) = @_;
+    open(my $ip, '|-', 'ip', '-batch', '-') or die "ip can't be started: $!\n";
+    print $ip $commands;
+    close $ip or die "ip failed\n";
+}
+
+sub enter {
+    my ($pid, $root, $name, $files) = @_;
+    my $tree = call('open_tree', $HERE, $root, $CLONE);
+    my $attributes = pack('Q4', 0, 0, $MS_PRIVATE, 0);
+    call('mount_setattr', $tree, $empty, $EMPTY_PATH, $attributes, length $attributes);
+    my @paths = mounts($pid);
+    my ($mounts, $names) = (namespace($pid, 'mnt'), namespace($pid, 'uts'));
+    my $most = pack('Q2', $files, $files);
+    call('prlimit', $pid + 0, $NOFILE, $most, 0);
+    call('setns', fileno $names, 0);
+    call('sethostname', $name, length $name);
+
+    # From here on a path leads nowhere but into the container, whatever links an app put there.
+    call('setns', fileno $mounts, 0);
+    call('move_mount', $tree, $empty, $HERE, $new, $FROM_EMPTY);
+    my ($user, $group) = (stat $new)[4, 5];
+    syscall($number{setfsgid}, $group);
+    syscall($number{setfsuid}, $user);
+    make_place($_) for @paths;
+    syscall($number{setfsuid}, 0);
+    syscall($number{setfsgid}, 0);
+    for my $path (@paths) {
+        my $place = "$new$path";
+        call('move_mount', $HERE, $path, $HERE, $place, 0);
+    }
+    # This moves the root of the container's waiting process too.
+    chdir $new or die "$new: $!\n";
+    call('pivot_root', $dot, $dot);
+    call('umount2', $dot, $DETACH);
+}
+
+sub call {
+    my ($what, @arguments) = @_;
+    my $result = syscall($number{$what}, @arguments);
+    die "$what failed: $!\n" if $result == -1;
+    return $result;
+}
+
+sub namespace {
+    my ($pid, $kind) = @_;
+    open(my $file, '<', "/proc/$pid/ns/$kind") or die "/proc/$pid/ns/$kind: $!\n";
+    return $file;
+}
+
+# Mounts right below the root, which take theirs with them when they move.
+sub mounts {
+    my ($pid) = @_;
+    open(my $info, '<', "/proc/$pid/mountinfo") or die "/proc/$pid/mountinfo: $!\n";
+    my @lines = map { [split / /] } <$info>;
+    my ($top) = map { $_->[0] } grep { $_->[4] eq '/' } @lines;
+    my @paths = map { $_->[4] } grep { $_->[1] == $top && $_->[4] ne '/' } @lines;
+    s/\\(\d{3})/chr oct $1/ge for @paths;
+    return @paths;
+}
+
+sub make_place {
+    my ($path) = @_;
+    my $place = "$new$path";
+    return if -e $place;
+    my $parent = $new;
+    my @names = split m{/}, substr($path, 1);
+    pop @names;
+    for my $part (@names) {
+        $parent .= "/$part";
+        -d $parent or mkdir $parent, 0755 or die "$parent: $!\n";
+    }
+    if (-d $path) { mkdir $place, 0755 or die "$place: $!\n" }
+    else { open(my $file, '>>', $place) or die "$place: $!\n" }
+}
