@@ -20,8 +20,8 @@ export const notSupportedRoutes: readonly Route[] = [
     },
     handler: async (request) => listed(request, { rows: [], total: 0 }, { present: (row) => row }),
   }),
-  refusal('/v3/space_quotas', 'Space quotas are not supported yet on this platform; set a quota on the organization.'),
-  refusal('/v3/isolation_segments', 'Isolation segments are not supported yet on this platform.'),
+  refusal('/v3/space_quotas', 'space quotas are not supported yet on this platform; set a quota on the organization'),
+  refusal('/v3/isolation_segments', 'isolation segments are not supported yet on this platform'),
   route({
     method: 'GET',
     path: POLICIES,
@@ -55,7 +55,8 @@ function refusal(path: string, detail: string): Route {
     summary: 'Not supported yet',
     permission: { kind: 'authenticated' },
     handler: async () => {
-      throw new PlatformError('UnprocessableEntity', detail);
+      // Not 422, which clients take for a name that is taken already, and for success.
+      throw new PlatformError('BadRequest', detail);
     },
   });
 }
