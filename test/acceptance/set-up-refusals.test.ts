@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -44,6 +44,24 @@ describe('set-up refuses', () => {
     assert.match(await refusal(['--password-stdin'], 'short\n'), /at least 8 characters/);
     assert.match(await refusal(['--org', ' ']), /no name for an organization/);
     assert.equal(existsSync(`${node.state}/node.json`), false, 'nothing was set up');
+  });
+
+  test('a second set-up while one is running, but not after that one was killed', async () => {
+    const running = spawn(process.execPath, ['-e', "console.log('up'); setInterval(() => {}, 1000)", 'setup', 'micro']);
+    const claim = join(node.state, 'setup', 'running.pid');
+    try {
+      await once(running.stdout, 'data');
+      mkdirSync(join(node.state, 'setup'), { recursive: true });
+      writeFileSync(claim, String(running.pid));
+      assert.match(
+        await refusal(['mysql']),
+        new RegExp(`another set-up of this node is running \\(pid ${running.pid}\\)`),
+      );
+    } finally {
+      running.kill('SIGKILL');
+      await once(running, 'exit');
+    }
+    assert.match(await refusal(['mysql']), /mysql: not available/);
   });
 
   test('roles that this version has not got', async () => {

@@ -36,12 +36,12 @@ After=network-online.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-Environment="STACKATO_STATE=${state}"
+Environment="STACKATO_STATE=${state.replaceAll('%', '%%')}"
 ExecStart=${kato} start
 ExecStop=${kato} stop
 TimeoutStartSec=300
 TimeoutStopSec=180
-KillMode=none
+KillMode=mixed
 Delegate=yes
 
 [Install]

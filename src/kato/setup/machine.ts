@@ -1,8 +1,7 @@
-import { readFile, statfs } from 'node:fs/promises';
+import { mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isMissing, readTextIfExists } from '../../platform/files.ts';
-import { writeOwnedFile } from '../../platform/owned-files.ts';
 import { pathsOf } from '../../platform/paths.ts';
 import { postgresqlPaths } from '../../platform/postgresql.ts';
 import { requireRoot } from '../node.ts';
@@ -112,10 +111,19 @@ async function exists(path: string): Promise<boolean> {
 /** One set-up at a time; the claim of one that is gone counts no longer. */
 async function claim(state: string): Promise<void> {
   const file = join(pathsOf(state).setup, 'running.pid');
-  const pid = Number((await readTextIfExists(file)) ?? 0);
-  const command = pid > 0 && pid !== process.pid ? await readTextIfExists(`/proc/${pid}/cmdline`) : undefined;
-  if (command?.includes('\0setup\0')) {
-    throw new Refusal(`another set-up of this node is running (pid ${pid})`, 'wait for it, or stop it');
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  for (;;) {
+    try {
+      await writeFile(file, String(process.pid), { flag: 'wx', mode: 0o600 });
+      return;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
+    const pid = Number((await readTextIfExists(file)) ?? 0);
+    if (pid === process.pid) return;
+    if (pid > 0 && (await readTextIfExists(`/proc/${pid}/cmdline`))?.includes('\0setup\0')) {
+      throw new Refusal(`another set-up of this node is running (pid ${pid})`, 'wait for it, or stop it');
+    }
+    await rm(file, { force: true });
   }
-  await writeOwnedFile(file, String(process.pid), { owner: { uid: 0, gid: 0 }, mode: 0o600 });
 }
