@@ -11,15 +11,16 @@ const good: FreshnessFacts = {
   desiredReadMs: now - 1000,
 };
 
-const cases: readonly [string, Partial<FreshnessFacts>, string | undefined][] = [
+const cases: readonly [string, Partial<FreshnessFacts>, string | undefined, number?][] = [
   ['a whole interval of heartbeats and a new desired state', {}, undefined],
-  ['not after the first heartbeat', { heartbeatsSinceMs: now }, 'heartbeats were heard for 0 ms only'],
-  ['not one ms early', { heartbeatsSinceMs: now - 7999 }, 'heartbeats were heard for 7999 ms only'],
+  ['not after the first heartbeat', { heartbeatsSinceMs: now }, 'heartbeats were heard for 0 ms only', 8000],
+  ['not one ms early', { heartbeatsSinceMs: now - 7999 }, 'heartbeats were heard for 7999 ms only', 1],
   ['two rounds are enough once all were heard', { heartbeatsSinceMs: now - 4000, allHeardEveryMs: 2000 }, undefined],
   [
     'not less than two',
     { heartbeatsSinceMs: now - 3999, allHeardEveryMs: 2000 },
     'heartbeats were heard for 3999 ms only',
+    1,
   ],
   ['never longer than the interval', { allHeardEveryMs: 60_000 }, undefined],
   ['silence of an interval exactly is still trusted', { lastHeartbeatMs: now - 8000 }, undefined],
@@ -29,9 +30,10 @@ const cases: readonly [string, Partial<FreshnessFacts>, string | undefined][] = 
   ['read long ago', { desiredReadMs: now - 30_001 }, 'the desired state is 30001 ms old'],
 ];
 
-for (const [name, facts, because] of cases) {
+for (const [name, facts, because, inMs] of cases) {
   test(`freshness: ${name}`, () => {
-    const expected = because === undefined ? { isFresh: true } : { isFresh: false, because };
+    const stale = { isFresh: false, because, ...(inMs === undefined ? {} : { inMs }) };
+    const expected = because === undefined ? { isFresh: true } : stale;
     assert.deepEqual(freshness({ ...good, ...facts }, now, policy), expected);
   });
 }

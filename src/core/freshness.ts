@@ -19,7 +19,10 @@ export type FreshnessPolicy = {
   readonly desiredMaxAgeMs: number;
 };
 
-export type Freshness = { readonly isFresh: true } | { readonly isFresh: false; readonly because: string };
+/** `inMs`: when it will be fresh if all goes on as it is; undefined when that can't be said. */
+export type Freshness =
+  | { readonly isFresh: true }
+  | { readonly isFresh: false; readonly because: string; readonly inMs?: number };
 
 const ROUNDS = 2;
 
@@ -37,8 +40,9 @@ export function freshness(facts: FreshnessFacts, nowMs: number, policy: Freshnes
   const silentMs = nowMs - lastHeartbeatMs;
   if (silentMs > policy.intervalMs) return stale(`no DEA was heard for ${silentMs} ms`);
   const heardMs = nowMs - heartbeatsSinceMs;
-  const neededMs = allHeardEveryMs === undefined ? policy.intervalMs : ROUNDS * allHeardEveryMs;
-  if (heardMs < Math.min(neededMs, policy.intervalMs)) return stale(`heartbeats were heard for ${heardMs} ms only`);
+  const roundsMs = allHeardEveryMs === undefined ? policy.intervalMs : ROUNDS * allHeardEveryMs;
+  const neededMs = Math.min(roundsMs, policy.intervalMs);
+  if (heardMs < neededMs) return { ...stale(`heartbeats were heard for ${heardMs} ms only`), inMs: neededMs - heardMs };
   return { isFresh: true };
 }
 
@@ -53,4 +57,4 @@ export function heartbeatsSince(
   return isUnbroken ? (heartbeatsSinceMs ?? nowMs) : nowMs;
 }
 
-const stale = (because: string): Freshness => ({ isFresh: false, because });
+const stale = (because: string) => ({ isFresh: false, because }) as const;

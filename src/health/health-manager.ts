@@ -5,7 +5,7 @@ import { subjects } from '../contract/subjects.ts';
 import { isFlapping } from '../core/crash-backoff.ts';
 import { type Freshness, freshness } from '../core/freshness.ts';
 import { limitStarts, type Plan, type ProcessFacts, reconcileAll } from '../core/reconcile.ts';
-import type { Clock } from '../platform/clock.ts';
+import { type Clock, slept } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { Counts } from './counts.ts';
 import type { DesiredSource } from './desired.ts';
@@ -23,6 +23,9 @@ export type HealthManagerOptions = {
   readonly notebook: Notebook;
 };
 
+/** A failed reading is tried again after this: at the start of everything the controller may be a moment behind. */
+const READ_AGAIN_MS = 500;
+
 /** Compares what should run with what does, and asks for starts and stops. */
 export class HealthManager implements AsyncDisposable {
   readonly world: World;
@@ -36,7 +39,9 @@ export class HealthManager implements AsyncDisposable {
   #isRecalled = false;
   /** The notes as they were last written. */
   #noted = '';
+  #isReadingWell = true;
   #isNotingWell = true;
+  #isAwaitingFreshness = false;
   #noting: Promise<void> | undefined;
   #staleBecause: string | undefined = 'just started';
 
@@ -102,7 +107,9 @@ export class HealthManager implements AsyncDisposable {
     const nowMs = clock.nowMs();
     void this.#takeNotes();
     for (const dea of this.world.sweep(nowMs)) log.warn('lost-dea', { dea, silentMs: config.heartbeatLostMs });
-    if (!this.#isFresh(nowMs) || !leadership.isLeader()) return;
+    const isFresh = this.#isFresh(nowMs);
+    if (!isFresh) this.#analyseWhenFresh(nowMs);
+    if (!isFresh || !leadership.isLeader()) return;
     const plans = this.#decide(this.world.allFacts(), nowMs);
     for (const plan of limitStarts(plans, config.startsPerTick)) this.#ask(plan, nowMs);
     this.counts.analysisMs = clock.nowMs() - nowMs;
@@ -126,9 +133,12 @@ export class HealthManager implements AsyncDisposable {
       try {
         const apps = await source.read(this.#stop.signal);
         this.world.setDesired(apps, reading, clock.nowMs());
+        this.#isReadingWell = true;
         this.counts.bulkMs = clock.nowMs() - beganAtMs;
       } catch (error) {
-        if (!this.#stop.signal.aborted) log.warn('failed-to-read-desired', { reason: (error as Error).message });
+        if (this.#isReadingWell) log.warn('failed-to-read-desired', { reason: (error as Error).message });
+        this.#isReadingWell = false;
+        this.#later(READ_AGAIN_MS, () => this.refresh());
         return;
       }
     } while (this.#readAgain && !this.#stop.signal.aborted);
@@ -180,18 +190,38 @@ export class HealthManager implements AsyncDisposable {
     return reconcileAll(facts, nowMs, this.#policy);
   }
 
+  /** Does not leave the moment of freshness to the next analysis, which may be a second away. */
+  #analyseWhenFresh(nowMs: number): void {
+    const freshness = this.#freshness(nowMs);
+    if (freshness.isFresh || freshness.inMs === undefined || this.#isAwaitingFreshness) return;
+    this.#isAwaitingFreshness = true;
+    this.#later(freshness.inMs, () => {
+      this.#isAwaitingFreshness = false;
+      this.analyse();
+    });
+  }
+
+  #later(ms: number, task: () => unknown): void {
+    const { clock } = this.#options;
+    void slept(clock, ms, this.#stop.signal).then((isTime) => isTime && task());
+  }
+
   #isFresh(nowMs: number): boolean {
-    const { log, config } = this.#options;
-    const intervalMs = this.#policy.heartbeatLostMs;
-    const desiredMaxAgeMs = Math.max(30_000, 3 * config.desiredRefreshMs);
-    const result: Freshness = this.#isRecalled
-      ? freshness(this.world.freshnessFacts, nowMs, { intervalMs, desiredMaxAgeMs })
-      : { isFresh: false, because: 'the notes of the one before were not read yet' };
+    const { log } = this.#options;
+    const result = this.#freshness(nowMs);
     if (result.isFresh !== (this.#staleBecause === undefined)) {
       log.info(result.isFresh ? 'became-fresh' : 'became-stale', result.isFresh ? {} : { because: result.because });
     }
     this.#staleBecause = result.isFresh ? undefined : result.because;
     return result.isFresh;
+  }
+
+  #freshness(nowMs: number): Freshness {
+    const intervalMs = this.#policy.heartbeatLostMs;
+    const desiredMaxAgeMs = Math.max(30_000, 3 * this.#options.config.desiredRefreshMs);
+    return this.#isRecalled
+      ? freshness(this.world.freshnessFacts, nowMs, { intervalMs, desiredMaxAgeMs })
+      : { isFresh: false, because: 'the notes of the one before were not read yet' };
   }
 
   /** Asks for the starts and stops of one process and notes that it did. */

@@ -42,6 +42,8 @@ export class Cluster implements AsyncDisposable {
   readonly broken = new Set<string>();
   /** Messages of the health manager that the controller does not get. */
   loseRequests = false;
+  /** The desired state can't be read. */
+  isControllerAway = false;
   readonly asked: string[] = [];
   readonly #broker = new MemoryBroker();
   readonly #bus = new MemoryBus(this.#broker);
@@ -106,7 +108,12 @@ export class Cluster implements AsyncDisposable {
     await this.stopManager();
     this.#managerBus = new MemoryBus(this.#broker);
     const { clock, leadership, notebook } = this;
-    const source = { read: async () => new Map(this.desired) };
+    const source = {
+      read: async () => {
+        if (this.isControllerAway) throw new Error('no controller is there');
+        return new Map(this.desired);
+      },
+    };
     const manager = new HealthManager({
       ...{ bus: this.#managerBus, clock, log: silentLog, config: config.health, source, leadership, notebook },
     });

@@ -214,6 +214,20 @@ test('a restarted health manager that has heard every DEA waits for two rounds o
   assert.deepEqual(cluster.indices('shop'), [0, 1, 2, 3]);
 });
 
+test('a controller that comes up a moment later than the health manager costs that moment only', async () => {
+  await using cluster = await Cluster.open(1);
+  await cluster.want('shop', {}, { place: true });
+  await cluster.clock.advance(20_000);
+  cluster.managerBus.setConnected(false);
+  cluster.crash('shop', 0);
+  cluster.isControllerAway = true;
+  await cluster.startManager();
+  await cluster.clock.advance(4200);
+  cluster.isControllerAway = false;
+  await cluster.clock.advance(1500);
+  assert.deepEqual(cluster.indices('shop'), [0]);
+});
+
 test('a DEA that came while no health manager was there is not overlooked when it is slow', async () => {
   await using cluster = await Cluster.open(1);
   await cluster.want('shop', { instances: 2 }, { place: true });
