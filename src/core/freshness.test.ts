@@ -15,11 +15,15 @@ const cases: readonly [string, Partial<FreshnessFacts>, string | undefined, numb
   ['a whole interval of heartbeats and a new desired state', {}, undefined],
   ['not after the first heartbeat', { heartbeatsSinceMs: now }, 'heartbeats were heard for 0 ms only', 8000],
   ['not one ms early', { heartbeatsSinceMs: now - 7999 }, 'heartbeats were heard for 7999 ms only', 1],
-  ['two rounds are enough once all were heard', { heartbeatsSinceMs: now - 4000, allHeardEveryMs: 2000 }, undefined],
+  [
+    'two heartbeats are enough once all were heard',
+    { heartbeatsSinceMs: now - 2500, allHeardEveryMs: 2000 },
+    undefined,
+  ],
   [
     'not less than two',
-    { heartbeatsSinceMs: now - 3999, allHeardEveryMs: 2000 },
-    'heartbeats were heard for 3999 ms only',
+    { heartbeatsSinceMs: now - 2499, allHeardEveryMs: 2000 },
+    'heartbeats were heard for 2499 ms only',
     1,
   ],
   ['never longer than the interval', { allHeardEveryMs: 60_000 }, undefined],

@@ -24,12 +24,13 @@ export type Freshness =
   | { readonly isFresh: true }
   | { readonly isFresh: false; readonly because: string; readonly inMs?: number };
 
-const ROUNDS = 2;
+/** Intervals within which whoever can be heard has spoken twice: when the health manager asked, and by itself. */
+const ROUNDS = 1.25;
 
 /**
  * May the comparison be acted on? Not at the first heartbeat: until a whole interval has passed, a DEA that has not
- * spoken yet looks like a lost one. When all that are known of have spoken, two rounds of heartbeats are enough: the
- * second is for those that came unknown.
+ * spoken yet looks like a lost one. When all that are known of have spoken, it is enough that every other one could
+ * have spoken twice.
  */
 export function freshness(facts: FreshnessFacts, nowMs: number, policy: FreshnessPolicy): Freshness {
   const { heartbeatsSinceMs, lastHeartbeatMs, desiredReadMs, allHeardEveryMs } = facts;
