@@ -91,15 +91,18 @@ export async function scaleProcess(
   await updateProcess(tx, process.guid, wanted);
 }
 
+const MOST = 2_147_483_647;
+const bound = (mb = 0) => (mb > MOST ? `must be less than or equal to ${MOST}` : 'must be greater than 0');
+
 /** @throws PlatformError 422 naming what is out of bounds */
 export function checkScale({ config }: Pick<Controller, 'config'>, wanted: Scale): void {
   const { maxDiskMb } = config.controller;
   const faults: string[] = [];
   const isOff = (value: number | undefined, least: number) =>
-    value !== undefined && !(Number.isSafeInteger(value) && value >= least && value <= 2_147_483_647);
+    value !== undefined && !(Number.isSafeInteger(value) && value >= least && value <= MOST);
   if (isOff(wanted.instances, 0)) faults.push('Instances must be a number from 0 to 2147483647');
-  if (isOff(wanted.memory_in_mb, 1)) faults.push('Memory in mb must be greater than 0');
-  if (isOff(wanted.disk_in_mb, 1)) faults.push('Disk in mb must be greater than 0');
+  if (isOff(wanted.memory_in_mb, 1)) faults.push(`Memory in mb ${bound(wanted.memory_in_mb)}`);
+  if (isOff(wanted.disk_in_mb, 1)) faults.push(`Disk in mb ${bound(wanted.disk_in_mb)}`);
   if (wanted.disk_in_mb !== undefined && wanted.disk_in_mb > maxDiskMb) {
     faults.push(
       `Disk in mb too much disk requested (requested ${wanted.disk_in_mb} MB - must be less than ${maxDiskMb} MB)`,

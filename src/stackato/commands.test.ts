@@ -143,6 +143,7 @@ test('scale takes numbers and changes of them, and restarts for new limits', asy
   assert.match((await user.call('scale', 'demo')).out, /6 instances/);
   assert.match((await user.call('scale', 'demo', '-i', '-9')).err, /fewer than 9/);
   assert.equal((await user.call('scale', 'demo', '-i', 'many')).code, 2);
+  assert.match((await user.call('scale', 'demo', '-i', '1000000')).err, /a number of at most six digits/);
   assert.equal((await user.call('scale', 'demo', '-m', '12Q')).code, 2);
   const limits = await user.call('scale', 'demo', '-m', '512M');
   assert.match(limits.out, /restarting it, so that the limits take effect/);
@@ -278,4 +279,40 @@ test('an unknown command or option exits with 2 and suggests another', async () 
   const help = await user.call('scale', '--help');
   assert.equal(help.code, 0);
   assert.match(help.out, /^Examples:\n {2}stackato scale demo -i 3/);
+});
+
+test('a misused command leads to its help, and an unknown one has none', async () => {
+  await using user = await FakeUser.create();
+  assert.match((await user.call('map', 'demo')).err, /missing required argument 'url'\nnext: stackato map --help/);
+  assert.match((await user.call('pusk')).err, /next: stackato --help/);
+  const help = await user.call('help', 'env-add');
+  assert.deepEqual([help.code, help.out], [0, (await user.call('set-env', '--help')).out]);
+  const none = await user.call('help', 'nope');
+  assert.deepEqual([none.code, none.out], [2, '']);
+  assert.match(none.err, /There is no command 'nope'\nnext: See them all: stackato --help/);
+  assert.match((await user.call('--version')).out, /^stackato \d+\.\d+\.\d+\n$/);
+});
+
+test('every command has examples first, a help that fits 80 columns, and fails with one JSON document', async () => {
+  await using user = await FakeUser.create();
+  const { out } = await user.call('--help');
+  const names = out.slice(out.indexOf('Commands:')).matchAll(/^ {2}([a-z][a-z-]*)/gm);
+  for (const name of [...names].map(([, word = '']) => word)) {
+    const help = await user.call(name, '--help');
+    assert.equal(help.code, 0, name);
+    for (const line of help.out.split('\n')) assert.ok(line.length <= 80, `${name}: ${line}`);
+    if (name === 'help' || name === 'version' || name === 'targets') continue;
+    assert.match(help.out, new RegExp(`^Examples:\\n  stackato ${name}\\b`), name);
+    const failed = await user.call(name, 'a', 'b', 'c', 'd', '--json');
+    assert.notEqual(failed.code, 0, name);
+    assert.equal(typeof (failed.json as { error: { message: unknown } }).error.message, 'string', name);
+  }
+});
+
+test('starting what is started says only that', async () => {
+  await using user = await FakeUser.loggedIn();
+  user.platform.addApp('demo', { state: 'STARTED' });
+  const { out } = await user.call('start', 'demo');
+  assert.match(out, /demo is started already/);
+  assert.doesNotMatch(out, /Starting/);
 });

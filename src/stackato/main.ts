@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { platformVersion } from '../contract/version.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { environment } from '../platform/config.ts';
 import { pathsOf } from '../platform/paths.ts';
@@ -112,7 +113,9 @@ function buildProgram(run: Run, { stdout, stderr }: Surroundings): Command {
     .exitOverride()
     .showSuggestionAfterError()
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
-    .helpCommand(true);
+    .configureHelp({ subcommandTerm: termOf })
+    .version(`stackato ${platformVersion}`, '--version', 'print the version of this command')
+    .helpCommand(false);
   program.addHelpText(
     'before',
     'Examples:\n  stackato target api.stackato.localhost\n  stackato login ann@example.com\n  stackato push\n  stackato logs demo --follow\n  stackato scale demo -i 3\n',
@@ -134,7 +137,27 @@ function buildProgram(run: Run, { stdout, stderr }: Surroundings): Command {
   for (const command of program.commands) {
     addGlobals(command, command.name() === 'push' ? { manifest: 'f', path: 'p' } : {});
   }
+  program
+    .command('help [command]')
+    .summary('Show the help of a command')
+    .action((name: string | undefined) => helpOf(program, name));
   return program;
+}
+
+/** `map <name> <url>`: short, so that what it does fits beside it on a narrow terminal. */
+function termOf(command: Command): string {
+  const words = command.registeredArguments.map((argument) => {
+    const name = argument.variadic ? `${argument.name()}...` : argument.name();
+    return argument.required ? `<${name}>` : `[${name}]`;
+  });
+  return [command.name(), ...words].join(' ');
+}
+
+function helpOf(program: Command, name: string | undefined): void {
+  if (name === undefined) return void program.outputHelp();
+  const command = program.commands.find((one) => [one.name(), ...one.aliases()].includes(name));
+  if (command) return void command.outputHelp();
+  throw new ClientError(`There is no command '${name}'`, { next: 'See them all: stackato --help', exitCode: 2 });
 }
 
 /** Commander has told people already. */

@@ -144,6 +144,11 @@ test('scale, routes, stop and restart reach the DEAs', async () => {
   await world.settle();
   assert.deepEqual([one.starts.length, two.starts.length], [2, 2], 'spread over both DEAs');
 
+  const huge = await call('POST', `/v3/apps/${app}/processes/web/actions/scale`, { body: { memory_in_mb: 2 ** 33 } });
+  assert.deepEqual(
+    [huge.status, huge.body.errors[0].detail],
+    [422, 'Memory in mb must be less than or equal to 2147483647'],
+  );
   await call('POST', `/v3/apps/${app}/processes/web/actions/scale`, { body: { instances: 1 } });
   await world.settle();
   assert.deepEqual(world.stops.at(-1)?.indices, [1, 2, 3]);

@@ -23,8 +23,8 @@ export function appCommands(program: Command, run: Run): void {
     run(globalsOf(command), (context) => app(context, name)),
   );
   define(program, 'open [name]', {
-    summary: 'Open an app in the browser',
-    examples: ['open demo'],
+    summary: 'Open an app in the browser, and print its url',
+    examples: ['open demo', 'open demo --json'],
   }).action((name: string | undefined, _options, command: Command) =>
     run(globalsOf(command), (context) => openApp(context, name)),
   );

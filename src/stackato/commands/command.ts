@@ -26,8 +26,11 @@ export function addGlobals(command: Command, shorts: Shorts = {}): Command {
     option.helpGroup('Options of every command:');
     command.addOption(option);
   }
-  return command;
+  const help = new Option('-h, --help', 'show this help').helpGroup('Options of every command:');
+  return command.addHelpOption(help).showHelpAfterError(`next: ${pathOf(command)} --help`);
 }
+
+const pathOf = (command: Command) => (command.parent ? `${command.parent.name()} ${command.name()}` : command.name());
 
 /** A command with its description, and examples first in its help. */
 export function define(
@@ -35,8 +38,10 @@ export function define(
   usage: string,
   about: { summary: string; examples: readonly string[]; aliases?: readonly string[] },
 ): Command {
-  const command = program.command(usage).summary(about.summary).description(about.summary);
-  if (about.aliases) command.aliases([...about.aliases]);
+  const { aliases = [], summary } = about;
+  const also = aliases.length > 0 ? ` (also: ${aliases.join(', ')})` : '';
+  const command = program.command(usage).summary(`${summary}${also}`).description(`${summary}${also}`);
+  command.aliases([...aliases]);
   const examples = about.examples.map((example) => `  stackato ${example}`).join('\n');
   command.addHelpText('before', `Examples:\n${examples}\n`);
   return command;

@@ -75,11 +75,12 @@ export function controlCommands(program: Command, run: Run): void {
 
 async function bringUp(context: Context, scope: Scope, app: App, action: 'start' | 'restart'): Promise<void> {
   const { terminal, clock, signal } = context;
-  if (action === 'start' && app.state === 'STARTED') terminal.say(`${app.name} is started already`);
+  const isStarted = action === 'start' && app.state === 'STARTED';
   await using told = startTail(context, scope, app, /^(APP|CELL|HEALTH)/);
   await told.tail.ready;
   const sinceMs = clock.nowMs();
-  terminal.say(`${action === 'start' ? 'Starting' : 'Restarting'} ${app.name}`);
+  const doing = `${action === 'start' ? 'Starting' : 'Restarting'} ${app.name}`;
+  terminal.say(isStarted ? `${app.name} is started already` : doing);
   try {
     await actOnApp(scope.api, app, action);
   } catch (error) {
@@ -131,7 +132,8 @@ async function scale(context: Context, given: string | undefined, options: Scale
   const disk = sizeOf('--disk', options.disk);
   const wanted = options.instances;
   if (wanted !== undefined && !/^[+-]?\d{1,6}$/.test(wanted)) {
-    throw new ClientError(`--instances must be a number, +N or -N, not '${wanted}'`, { exitCode: 2 });
+    const most = /^[+-]?\d+$/.test(wanted) ? ' of at most six digits' : '';
+    throw new ClientError(`--instances must be a number${most}, +N or -N, not '${wanted}'`, { exitCode: 2 });
   }
   const scope = await enterSpace(context);
   const { api } = scope;
