@@ -134,6 +134,7 @@ export class HealthManager implements AsyncDisposable {
         const apps = await source.read(this.#stop.signal);
         this.world.setDesired(apps, reading, clock.nowMs());
         this.#isReadingWell = true;
+        if (this.#staleBecause !== undefined) this.analyse();
         this.counts.bulkMs = clock.nowMs() - beganAtMs;
       } catch (error) {
         if (this.#isReadingWell) log.warn('failed-to-read-desired', { reason: (error as Error).message });
