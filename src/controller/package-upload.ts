@@ -11,13 +11,14 @@ import type { AppServices } from './app-services.ts';
 import { ArchiveError, type ArchiveLimits, openArchive } from './package-archive.ts';
 import { assemblePackage } from './package-assembly.ts';
 import { cacheResources } from './resource-cache.ts';
-import { type PackageRow, updatePackage } from './store/package.ts';
+import { claimUpload, type PackageRow, releaseUpload, updatePackage } from './store/package.ts';
 
 const MB = 1024 * 1024;
 
 type Received = { readonly archive: string | undefined; readonly resources: readonly Resource[] };
 
-const uploading = new Set<string>();
+/** An upload whose controller was killed is in the way of another one for so long. */
+const LEASE_S = 30;
 
 /**
  * Receives the content of a package: an archive, files that the server has already, or both. The package is READY
@@ -37,23 +38,45 @@ export async function receivePackage(
       'Bits may be uploaded only once. Create a new package to upload different bits.',
     );
   }
-  if (uploading.has(row.guid))
-    throw new PlatformError('UnprocessableEntity', 'An upload of this package is under way.');
-  uploading.add(row.guid);
+  await using claim = await claimPackage(controller, row.guid);
   const folder = join(services.scratch, `${row.guid}-${controller.random.hex(4)}`);
   const clean = () => rm(folder, { recursive: true, force: true });
   try {
     await mkdir(folder, { recursive: true });
     const received = await receiveParts(controller, request, folder);
-    const stored = await storePackage(controller, row, { ...received, folder });
+    const stored = await storePackage(controller, row, { ...received, folder, claim });
     void keepResources(controller, received.archive, stored).finally(clean);
     return stored;
   } catch (error) {
     await clean();
     throw await explained(controller, row, error);
-  } finally {
-    uploading.delete(row.guid);
   }
+}
+
+type Claim = AsyncDisposable & { readonly hold: () => Promise<void> };
+
+/** @throws PlatformError 422 while another upload of this package is under way, at any controller */
+async function claimPackage({ db, random, clock, log }: Controller, guid: string): Promise<Claim> {
+  const lease = { claim: random.guid(), leaseS: LEASE_S };
+  const hold = async () => {
+    if (await claimUpload(db, guid, lease)) return;
+    throw new PlatformError('UnprocessableEntity', 'An upload of this package is under way.');
+  };
+  await hold();
+  const renewing = clock.every((LEASE_S * 1000) / 3, async () => {
+    try {
+      await claimUpload(db, guid, lease);
+    } catch (error) {
+      log.warn('failed-to-renew-upload', { packageGuid: guid, error });
+    }
+  });
+  return {
+    hold,
+    [Symbol.asyncDispose]: async () => {
+      renewing[Symbol.dispose]();
+      await releaseUpload(db, guid, lease.claim);
+    },
+  };
 }
 
 /** Runs on after the answer: the cache only saves later uploads, the package is complete without it. */
@@ -124,7 +147,7 @@ export function asResource(item: unknown): Resource | undefined {
 async function storePackage(
   controller: Controller,
   row: PackageRow,
-  received: Received & { readonly folder: string },
+  received: Received & { readonly folder: string; readonly claim: Claim },
 ): Promise<PackageRow> {
   const { blobs, db } = controller;
   const limits = limitsOf(controller);
@@ -137,6 +160,7 @@ async function storePackage(
     path = join(received.folder, 'package.zip');
     await assemblePackage(controller, { entries: archive?.entries ?? [], resources: received.resources, limits, path });
   }
+  await received.claim.hold();
   const { bytes, sha256 } = await blobs.put(`packages/${row.guid}`, createReadStream(path));
   return updatePackage(db, row.guid, { state: 'READY', bytes, sha256, error: null });
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { PlatformError } from '../../contract/errors.ts';
 import { jobRoutes } from '../handlers/job.ts';
 import { claimJob, startJob } from '../store/job.ts';
-import { JobErrors } from './job-worker.ts';
+import { JobErrors, JobWorker } from './job-worker.ts';
 import { testApi } from './test-controller.ts';
 
 const routes = jobRoutes;
@@ -72,6 +72,40 @@ test('a job of a controller that was killed is taken over once its lease ran out
   await api.jobs.idle();
   assert.equal(runs, 1);
   assert.equal((await api.call('GET', '/v3/jobs/j')).body.state, 'COMPLETE');
+});
+
+test('a controller that was away for too long does not end a job that another has taken over', async () => {
+  const entered = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const leave = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let runs = 0;
+  const jobs = {
+    work: async () => {
+      const run = runs++;
+      entered[run]?.resolve();
+      await leave[run]?.promise;
+      return { warnings: [`run ${run}`] };
+    },
+  };
+  await using api = await testApi({ routes, jobs });
+  const { db } = api.controller;
+  await startJob(db, { guid: 'j', operation: 'work' });
+  api.jobs.wake();
+  await entered[0]?.promise;
+  await db
+    .updateTable('jobs')
+    .set({ lease_until: new Date(0) })
+    .execute();
+  const other = new JobWorker(api.controller, jobs);
+  other.wake();
+  await entered[1]?.promise;
+  leave[0]?.resolve();
+  await api.jobs.idle();
+  assert.equal((await api.call('GET', '/v3/jobs/j')).body.state, 'PROCESSING', 'the first one comes too late');
+  leave[1]?.resolve();
+  await other[Symbol.asyncDispose]();
+  const { body } = await api.call('GET', '/v3/jobs/j');
+  assert.deepEqual([body.state, body.warnings], ['COMPLETE', [{ detail: 'run 1' }]]);
+  assert.equal(runs, 2);
 });
 
 test('a job that must wait is shown as polling and runs again when it is due', async () => {

@@ -44,10 +44,10 @@ export class JobWorker implements AsyncDisposable {
   }
 
   start(): void {
-    const { clock, db, config } = this.#controller;
+    const { clock } = this.#controller;
     this.#timers.push(
       clock.every(POLL_MS, () => this.wake()),
-      clock.every(CLEAN_MS, () => deleteFinishedJobs(db, config.controller.jobsKeptS)),
+      clock.every(CLEAN_MS, () => this.#clean()),
     );
     this.wake();
   }
@@ -97,15 +97,18 @@ export class JobWorker implements AsyncDisposable {
 
   async #run(job: JobRow): Promise<void> {
     const { db, log, clock } = this.#controller;
-    const lease = clock.every((LEASE_S * 1000) / 3, () => this.#renew(job.guid));
+    const lease = clock.every((LEASE_S * 1000) / 3, () => this.#renew(job));
     try {
       const outcome = await this.#work(job);
-      if (outcome?.pollAgainInS !== undefined) await postponeJob(db, job.guid, outcome.pollAgainInS);
-      else await finishJob(db, job.guid, { errors: [], warnings: outcome?.warnings ?? [] });
+      const isOurs =
+        outcome?.pollAgainInS === undefined
+          ? await finishJob(db, job, { errors: [], warnings: outcome?.warnings ?? [] })
+          : await postponeJob(db, job, outcome.pollAgainInS);
+      if (!isOurs) log.warn('lost-job', { jobGuid: job.guid, operation: job.operation });
     } catch (error) {
       const errors = jobMessages(error);
       log.warn('failed-job', { jobGuid: job.guid, operation: job.operation, error });
-      await this.#fail(job.guid, errors);
+      await this.#fail(job, errors);
     } finally {
       lease[Symbol.dispose]();
     }
@@ -123,20 +126,29 @@ export class JobWorker implements AsyncDisposable {
     return handler(this.#controller, job);
   }
 
-  async #renew(guid: string): Promise<void> {
+  async #clean(): Promise<void> {
+    const { db, config, log } = this.#controller;
     try {
-      await renewLease(this.#controller.db, guid, LEASE_S);
+      await deleteFinishedJobs(db, config.controller.jobsKeptS);
     } catch (error) {
-      this.#controller.log.warn('failed-to-renew-lease', { jobGuid: guid, error });
+      log.warn('failed-to-clean-jobs', { error });
     }
   }
 
-  async #fail(guid: string, errors: readonly JobMessage[]): Promise<void> {
+  async #renew(job: JobRow): Promise<void> {
     try {
-      await finishJob(this.#controller.db, guid, { errors, warnings: [] });
+      await renewLease(this.#controller.db, job, LEASE_S);
+    } catch (error) {
+      this.#controller.log.warn('failed-to-renew-lease', { jobGuid: job.guid, error });
+    }
+  }
+
+  async #fail(job: JobRow, errors: readonly JobMessage[]): Promise<void> {
+    try {
+      await finishJob(this.#controller.db, job, { errors, warnings: [] });
     } catch (error) {
       // The lease runs out and another attempt follows.
-      this.#controller.log.warn('failed-to-finish-job', { jobGuid: guid, error });
+      this.#controller.log.warn('failed-to-finish-job', { jobGuid: job.guid, error });
     }
   }
 }

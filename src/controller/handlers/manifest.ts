@@ -38,7 +38,7 @@ export const manifestRoutes = (services: AppServices): readonly Route[] => [
       await controller.db.transaction().execute(async (tx) => {
         const resource = { type: 'spaces', guid: params.guid };
         await startJob(tx, { guid, operation: 'space.apply_manifest', resource, userGuid: caller.userGuid });
-        await finishJob(tx, guid, { errors: errors.map(asJobMessage), warnings: [] });
+        await finishJob(tx, { guid, claims: 0 }, { errors: errors.map(asJobMessage), warnings: [] });
       });
       return accepted(request, guid);
     },

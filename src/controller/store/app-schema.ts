@@ -1,4 +1,4 @@
-import type { Generated } from 'kysely';
+import type { ColumnType, Generated } from 'kysely';
 import type { Json, Labelled, Resource, Time } from './column.ts';
 
 export type AppState = 'STOPPED' | 'STARTED';
@@ -55,6 +55,9 @@ export type PackageTable = Resource &
     sha256: string | null;
     bytes: number | null;
     error: string | null;
+    /** Whose upload is under way, until when. */
+    upload_claim: Generated<string | null>;
+    upload_until: ColumnType<Date | null, Date | null | undefined, Date | null>;
   };
 
 export type BuildState = 'STAGING' | 'STAGED' | 'FAILED';

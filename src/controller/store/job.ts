@@ -45,6 +45,7 @@ export function claimJob(db: Db<ControllerSchema>, leaseS: number): Promise<JobR
     .set({
       lease_until: sql<Date>`now() + make_interval(secs => ${leaseS})`,
       attempts: sql<number>`attempts + 1`,
+      claims: sql<number>`claims + 1`,
     })
     .where('id', '=', (eb) =>
       eb
@@ -62,23 +63,28 @@ export function claimJob(db: Db<ControllerSchema>, leaseS: number): Promise<JobR
     .executeTakeFirst();
 }
 
-/** Holds on to a claimed job. */
-export async function renewLease(db: Db<ControllerSchema>, guid: string, leaseS: number): Promise<void> {
-  await db
+/** A job as it was claimed; what is done to it by that claim is void once another has claimed it. */
+export type JobClaim = Pick<JobRow, 'guid' | 'claims'>;
+
+/** Holds on to a claimed job; false when another has claimed it meanwhile. */
+export async function renewLease(db: Db<ControllerSchema>, job: JobClaim, leaseS: number): Promise<boolean> {
+  const { numUpdatedRows } = await db
     .updateTable('jobs')
     .set({ lease_until: sql<Date>`now() + make_interval(secs => ${leaseS})` })
-    .where('guid', '=', guid)
+    .where('guid', '=', job.guid)
+    .where('claims', '=', job.claims)
     .where('state', 'in', ['PROCESSING', 'POLLING'])
-    .execute();
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
 }
 
-/** Ends a job: complete without errors, failed with some. */
+/** Ends a job: complete without errors, failed with some; false when another has claimed it meanwhile. */
 export async function finishJob(
   db: Db<ControllerSchema>,
-  guid: string,
+  job: JobClaim,
   end: { readonly errors: readonly JobMessage[]; readonly warnings: readonly string[] },
-): Promise<void> {
-  await db
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
     .updateTable('jobs')
     .set({
       state: end.errors.length > 0 ? 'FAILED' : 'COMPLETE',
@@ -88,13 +94,16 @@ export async function finishJob(
       payload: 'null',
       updated_at: sql<Date>`now()`,
     })
-    .where('guid', '=', guid)
-    .execute();
+    .where('guid', '=', job.guid)
+    .where('claims', '=', job.claims)
+    .where('state', 'in', ['PROCESSING', 'POLLING'])
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
 }
 
-/** Puts a job back, to be run again later; clients see it as POLLING. */
-export async function postponeJob(db: Db<ControllerSchema>, guid: string, delayS: number): Promise<void> {
-  await db
+/** Puts a job back, to be run again later; clients see it as POLLING. False when another has claimed it meanwhile. */
+export async function postponeJob(db: Db<ControllerSchema>, job: JobClaim, delayS: number): Promise<boolean> {
+  const { numUpdatedRows } = await db
     .updateTable('jobs')
     .set({
       state: 'POLLING',
@@ -103,8 +112,11 @@ export async function postponeJob(db: Db<ControllerSchema>, guid: string, delayS
       attempts: 0,
       updated_at: sql<Date>`now()`,
     })
-    .where('guid', '=', guid)
-    .execute();
+    .where('guid', '=', job.guid)
+    .where('claims', '=', job.claims)
+    .where('state', 'in', ['PROCESSING', 'POLLING'])
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
 }
 
 /** Forgets finished jobs older than this. */

@@ -63,6 +63,32 @@ export function updatePackage(tx: Database, guid: string, change: Updateable<Pac
     .executeTakeFirstOrThrow();
 }
 
+/**
+ * Lets one upload at a time fill a package, whichever controller receives it.
+ *
+ * @returns false when another one is under way, or the package has its content
+ */
+export async function claimUpload(db: Database, guid: string, lease: { claim: string; leaseS: number }) {
+  const { numUpdatedRows } = await db
+    .updateTable('packages')
+    .set({ upload_claim: lease.claim, upload_until: sql<Date>`now() + make_interval(secs => ${lease.leaseS})` })
+    .where('guid', '=', guid)
+    .where('state', '=', 'AWAITING_UPLOAD')
+    .where(sql<boolean>`(upload_claim = ${lease.claim} or upload_until is null or upload_until < now())`)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
+}
+
+/** Lets another upload begin. */
+export async function releaseUpload(db: Database, guid: string, claim: string): Promise<void> {
+  await db
+    .updateTable('packages')
+    .set({ upload_claim: null, upload_until: null })
+    .where('guid', '=', guid)
+    .where('upload_claim', '=', claim)
+    .execute();
+}
+
 export async function deletePackage(tx: Database, guid: string): Promise<void> {
   await tx.deleteFrom('packages').where('guid', '=', guid).execute();
 }

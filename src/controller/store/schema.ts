@@ -60,6 +60,8 @@ export type JobTable = Resource & {
   run_at: Time;
   lease_until: ColumnType<Date | null, Date | null | undefined, Date | null>;
   attempts: Generated<number>;
+  /** How often it was claimed: whoever claimed it last may end it. */
+  claims: Generated<number>;
 };
 
 export type AuditEventTable = Resource & {

@@ -4,6 +4,7 @@ import { appTables } from './0002-apps.ts';
 import { destinationApps } from './0003-destinations.ts';
 import { eventTimes } from './0004-events.ts';
 import { buildOffers } from './0005-build-offers.ts';
+import { claims } from './0006-claims.ts';
 
 /** The history of the controller's tables, oldest first. */
 export const controllerMigrations: readonly Migration[] = [
@@ -12,6 +13,7 @@ export const controllerMigrations: readonly Migration[] = [
   destinationApps,
   eventTimes,
   buildOffers,
+  claims,
 ];
 
 /** The PostgreSQL schema that holds them. */
