@@ -171,6 +171,6 @@ export interface ContainerEngine extends AsyncDisposable {
   space(): Promise<{ freeBytes: number; totalBytes: number }>;
   /** Removes what belongs to no container: mounts, cgroups, namespaces, addresses, rules. Returns what it removed. */
   sweep(): Promise<string[]>;
-  /** Stops watching. Containers go on; only the fake's end with it. */
+  /** Stops watching and ends readers of output. Containers go on; only the fake's end with it. */
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -13,7 +13,10 @@ export function deaParts(boot: Boot, bus: Bus, engine: () => Promise<ContainerEn
   return [
     part('dea', async () => {
       const containers = await engine();
-      const opened = await Dea.open({ boot, bus, engine: containers, probe: networkProbe });
+      const opened = await Dea.open({ boot, bus, engine: containers, probe: networkProbe }).catch(async (error) => {
+        await containers[Symbol.asyncDispose]();
+        throw error;
+      });
       dea = opened;
       return async () => {
         await (boot.stop.reason === 'SIGUSR2' ? opened.leave() : opened.shutDown());

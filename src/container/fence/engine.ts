@@ -39,6 +39,7 @@ export type FenceTools = WaitingTools & {
 export class FenceEngine implements ContainerEngine {
   readonly idOffset = ID_OFFSET;
   readonly #tools: FenceTools;
+  readonly #closed = new AbortController();
 
   constructor(tools: FenceTools) {
     this.#tools = tools;
@@ -161,7 +162,8 @@ export class FenceEngine implements ContainerEngine {
     options: { from?: OutputCursor; signal?: AbortSignal; onCursor?: (cursor: OutputCursor) => void } = {},
   ): AsyncIterable<OutputLine[]> {
     const { ended, record } = await this.#tools.containers.get(handle);
-    yield* readLog(this.#tools.layout.log(record.id), ended.promise, options);
+    const signal = options.signal ? AbortSignal.any([options.signal, this.#closed.signal]) : this.#closed.signal;
+    yield* readLog(this.#tools.layout.log(record.id), ended.promise, { ...options, signal });
   }
 
   async rootPath(handle: string): Promise<string> {
@@ -217,6 +219,8 @@ export class FenceEngine implements ContainerEngine {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // A reader whose container goes on would wait, and hold its file, for ever.
+    this.#closed.abort(new Error('the engine is closed'));
     await this.#tools.reserve.close();
     await this.#tools.containers.close();
   }

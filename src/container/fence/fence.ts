@@ -99,7 +99,12 @@ export async function openFence(options: FenceOptions): Promise<ContainerEngine>
   const tools = { layout, names, commands, store, network, cgroups, bootId: boot, clock, log };
   const containers = new Containers(tools, records);
   const stacks = new Stacks({ layout, store, random });
-  await containers.adopt();
+  try {
+    await containers.adopt();
+  } catch (error) {
+    await containers.close();
+    throw error;
+  }
   const waiting = {
     ...{ ...tools, containers, random, initPath },
     caFile: options.caFile ?? '',

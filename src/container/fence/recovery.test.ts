@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { systemClock } from '../../platform/clock.ts';
 import { exec } from '../../platform/exec.ts';
 import { deadline, programProcess, shellProcess, smallSpec } from '../container.conformance.ts';
 import { ContainerError } from '../container.ts';
@@ -35,6 +36,26 @@ describe('recovery of the engine', { skip }, () => {
     assert.deepEqual(await engine.list(), []);
     assert.deepEqual(await tracesOf(fence), before);
     assert.deepEqual(await engine.sweep(), []);
+  });
+
+  test('a closed engine watches no file any more, also when somebody still reads', async () => {
+    await using fence = await openTestFence();
+    const watches = () => process.getActiveResourcesInfo().filter((name) => name === 'FSEventWrap').length;
+    const before = watches();
+    const second = await fence.reopen();
+    await second.create(smallSpec('read'));
+    await second.start('read', programProcess('stubborn'));
+    const readers = [0, 1].map(async () => {
+      const texts: string[] = [];
+      for await (const batch of second.output('read')) texts.push(...batch.map(({ text }) => text));
+      return texts;
+    });
+    for await (const _ of second.output('read')) break;
+    assert.ok(watches() > before);
+    await second[Symbol.asyncDispose]();
+    assert.deepEqual(await Promise.all(readers), [['ready'], ['ready']]);
+    for (const end = deadline(); watches() > before; await systemClock.sleep(1)) end.throwIfAborted();
+    assert.equal((await fence.engine.info('read')).state, 'running');
   });
 
   test('a container whose monitor is killed ends, and its end is told as unknown', async () => {
