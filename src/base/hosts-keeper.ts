@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { Bus } from '../bus/bus.ts';
 import { systemHosts } from '../contract/hosts.ts';
 import { subjects } from '../contract/subjects.ts';
-import { hostOfRoute, readHostsBlock, writeHostsBlock } from '../core/hosts-file.ts';
+import { readHostsBlock, writeHostsBlock } from '../core/hosts-file.ts';
+import { RouteNames } from '../core/route-names.ts';
 import type { Clock } from '../platform/clock.ts';
 import { replaceHostsFile } from '../platform/hosts-file.ts';
 import type { Log } from '../platform/log.ts';
@@ -25,15 +26,16 @@ export type HostsKeeperOptions = {
  */
 export class HostsKeeper implements AsyncDisposable {
   readonly #options: HostsKeeperOptions;
-  readonly #seenAtMs = new Map<string, number>();
+  readonly #seen: RouteNames;
   readonly #subscriptions: Disposable[];
   #writing: Promise<void> = Promise.resolve();
 
   constructor(options: HostsKeeperOptions) {
     this.#options = options;
-    const { bus, clock } = options;
+    const { bus, clock, domain, pruneS } = options;
+    this.#seen = new RouteNames(domain, { keptMs: pruneS * 1000, leavingMs: pruneS * 1000 });
     this.#subscriptions = [
-      bus.subscribe(subjects.routerRegister, [], ({ uris }) => this.#saw(uris, clock.nowMs())),
+      bus.subscribe(subjects.routerRegister, [], (place) => this.#seen.registered(place, clock.nowMs())),
       clock.every(LOOK_EVERY_MS, () => this.keep()),
     ];
   }
@@ -41,7 +43,8 @@ export class HostsKeeper implements AsyncDisposable {
   /** Takes over the names that are in the file: their apps repeat themselves only every few seconds. */
   async start(): Promise<void> {
     const { file, clock } = this.#options;
-    for (const name of readHostsBlock(await readFile(file, 'utf8'))) this.#saw([name], clock.nowMs());
+    const uris = readHostsBlock(await readFile(file, 'utf8'));
+    this.#seen.registered({ host: '', port: 0, uris }, clock.nowMs());
     await this.keep();
   }
 
@@ -54,13 +57,6 @@ export class HostsKeeper implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const subscription of this.#subscriptions) subscription[Symbol.dispose]();
     await this.#writing;
-  }
-
-  #saw(uris: readonly string[], nowMs: number): void {
-    for (const uri of uris) {
-      const host = hostOfRoute(uri, this.#options.domain);
-      if (host !== undefined) this.#seenAtMs.set(host, nowMs);
-    }
   }
 
   async #write(): Promise<void> {
@@ -77,10 +73,7 @@ export class HostsKeeper implements AsyncDisposable {
   }
 
   #names(): string[] {
-    const { clock, domain, pruneS } = this.#options;
-    for (const [host, atMs] of this.#seenAtMs) {
-      if (clock.nowMs() - atMs > pruneS * 1000) this.#seenAtMs.delete(host);
-    }
-    return [...Object.values(systemHosts(domain)), ...this.#seenAtMs.keys()];
+    const { clock, domain } = this.#options;
+    return [...Object.values(systemHosts(domain)), ...this.#seen.list(clock.nowMs())];
   }
 }
