@@ -66,10 +66,10 @@ async function probe({ node, paths }: Boot, bus: Bus): Promise<Readiness[]> {
   ];
 }
 
-/** Only names below .localhost are ours to keep: others have a name server. */
+/** Only names below .localhost and .local are ours to keep: others have a name server. */
 function hostsParts({ node, config, clock, log }: Boot, bus: Bus): Part[] {
   const { domain } = config.cluster;
-  if (!node.isMicro || !domain.endsWith('.localhost')) return [];
+  if (!node.isMicro || !/\.(localhost|local)$/.test(domain)) return [];
   const file = node.hostsFile ?? '/etc/hosts';
   return [
     part('hosts file', async () => {
