@@ -10,6 +10,7 @@ const roles: Readonly<Record<string, () => Promise<Role>>> = {
   health_manager: async () => (await import('./roles/health-manager.ts')).healthManager,
   load_balancer: async () => (await import('./roles/load-balancer.ts')).loadBalancer,
   logyard: async () => (await import('./roles/logyard.ts')).logyard,
+  mdns: async () => (await import('./roles/mdns.ts')).mdns,
   primary: async () => (await import('./roles/primary.ts')).primary,
   router: async () => (await import('./roles/router.ts')).router,
   stager: async () => (await import('./roles/stager.ts')).stager,

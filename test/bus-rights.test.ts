@@ -18,6 +18,7 @@ const users: Readonly<Record<string, string>> = {
   health: 'health_manager',
   kato: 'kato',
   logyard: 'logyard',
+  mdns: 'mdns',
   primary: 'primary',
   router: 'router',
   stager: 'stager',

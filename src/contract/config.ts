@@ -196,7 +196,8 @@ export const ClusterConfig = Type.Object({
       name: Type.String({
         default: '',
         pattern: '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$',
-        description: "The micro cloud's name on the local network, NAME.local; empty = the machine's host name",
+        description:
+          "The micro cloud's name on the local network, NAME.local; empty = the domain's when it is such a name, else the machine's",
       }),
     },
     { default: {} },

@@ -101,6 +101,7 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
     },
   ],
   load_balancer: [everyone],
+  mdns: [everyone, { hears: any(s.routerRegister, s.routerUnregister) }],
   kato: [registry, { says: any(s.configGet, s.configSet), hears: any(s.configChanged) }],
 };
 

@@ -96,6 +96,12 @@ test('a load balancer runs alone with base, and every other role may be had at o
   assert.ok('roles' in change([...sociableRoles]));
 });
 
+test('mdns is for micro clouds, and only when asked for', () => {
+  const added = change(['mdns']);
+  assert.deepEqual('started' in added ? added.started : added, ['mdns']);
+  assert.ok(!microRoles.includes('mdns') && !sociableRoles.includes('mdns'));
+});
+
 test('what may not be is refused with the reason', () => {
   const why = (result: ReturnType<typeof change>) => ('refused' in result ? result.refused : 'allowed');
   assert.match(why(change([], ['base'])), /every node/);

@@ -57,6 +57,7 @@ export const processPlans: readonly ProcessPlan[] = [
   process('logyard', 'controller', { program: 'controller' }),
   process('router', 'router', { account: 'root', stopWaitS: 30, stopPhase: 1, outlivedByCharges: true }),
   process('load_balancer', 'load_balancer', { account: 'root', stopWaitS: 30, stopPhase: 1, outlivedByCharges: true }),
+  process('mdns', 'mdns'),
   process('dea', 'dea', { account: 'root', stopWaitS: 60, stopPhase: 1, outlivedByCharges: true }),
   process('stager', 'stager', { account: 'root', program: 'base', stopWaitS: 30, stopPhase: 1 }),
   // It would ask for new instances while the DEA stops the old ones.
