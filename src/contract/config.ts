@@ -145,7 +145,10 @@ export const ClusterConfig = Type.Object({
       httpsPort: port(443, 'HTTPS'),
       registerS: seconds(20, 'Interval asked of registrants'),
       pruneS: seconds(120, 'An endpoint silent for longer is removed'),
-      startDelayMs: ms(1500, 'From `router.start` until traffic is accepted, at most; ends when registrations settle'),
+      startDelayMs: ms(
+        4000,
+        'From `router.start` until traffic is accepted, at most; ends when every DEA has registered',
+      ),
       backends: Type.Integer({
         default: 0,
         minimum: 0,

@@ -78,7 +78,10 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
   ],
   router: [
     everyone,
-    { says: any(s.routerStart, s.appLog), hears: any(s.routerRegister, s.routerUnregister, s.routerGreet) },
+    {
+      says: any(s.routerStart, s.appLog, s.componentDiscover),
+      hears: any(s.routerRegister, s.routerUnregister, s.routerGreet, s.deaHeartbeat),
+    },
   ],
   dea: [
     everyone,

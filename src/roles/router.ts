@@ -59,7 +59,9 @@ async function buildProxy(boot: Boot, trustedProxies: readonly string[]): Promis
 function buildRouter(boot: Boot, bus: Bus, proxy: Haproxy): Router {
   const { registerS, pruneS, startDelayMs } = boot.config.router;
   const id = `${boot.node.index}-${boot.node.id}`;
-  return new Router({ ...boot, bus, proxy, id, address: boot.node.address, registerS, pruneS, startDelayMs });
+  const { address, roles } = boot.node;
+  const awaitedDeas = roles.includes('dea') ? [boot.node.id] : [];
+  return new Router({ ...boot, bus, proxy, id, address, registerS, pruneS, startDelayMs, awaitedDeas });
 }
 
 /** The default certificate and those added beside it. */

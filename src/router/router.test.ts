@@ -26,7 +26,7 @@ function open() {
   const broker = new MemoryBroker();
   const [bus, peer] = [new MemoryBus(broker), new MemoryBus(broker)];
   const proxy = new FakeProxy({ clock, random: seededRandom() });
-  const build = () =>
+  const build = (awaitedDeas: readonly string[] = []) =>
     new Router({
       bus,
       clock,
@@ -36,17 +36,34 @@ function open() {
       address: '10.0.0.9',
       registerS: 20,
       pruneS: 120,
-      startDelayMs: 1500,
+      startDelayMs: 4000,
+      awaitedDeas,
     });
   const serve = (address: string) => proxy.listen(address, () => ({ status: 200, headers: {}, body: address }));
   serve('10.0.0.1:40001');
-  return { clock, bus, peer, proxy, build, serve };
+  /** A DEA on its own connection: once it is up it registers at each start of a router, then answers for itself. */
+  const dea = (id: string, registrations: readonly RegisterMessage[]) => {
+    const own = new MemoryBus(broker);
+    const register = () => {
+      for (const one of registrations) own.publish(subjects.routerRegister, [], one);
+    };
+    const host = { host: '10.0.0.1:1', credentials: [], start: '' };
+    own.subscribe(subjects.routerStart, [], register);
+    own.subscribe(subjects.componentDiscover, [], (_empty, { respond }) =>
+      respond({ type: 'DEA', index: 1, uuid: `1-${id}`, ...host }),
+    );
+    register();
+  };
+  return { clock, bus, peer, proxy, build, serve, dea };
 }
+
+const heartbeat = (rig: ReturnType<typeof open>, dea: string) =>
+  rig.peer.publish(subjects.deaHeartbeat, [], { dea, droplets: [] });
 
 async function started(rig: ReturnType<typeof open>): Promise<Router> {
   const router = rig.build();
   const ready = router.start();
-  await rig.clock.advance(1500);
+  await rig.clock.advance(3000);
   await ready;
   return router;
 }
@@ -54,20 +71,43 @@ async function started(rig: ReturnType<typeof open>): Promise<Router> {
 const status = (rig: ReturnType<typeof open>, host = 'a.test') => rig.proxy.request({ host }).status;
 
 describe('router', () => {
-  test('asks for registrations and accepts traffic only when they have settled', async () => {
+  test('accepts traffic only when every DEA that is there has registered', async () => {
     const rig = open();
     const heard: number[] = [];
-    rig.peer.subscribe(subjects.routerStart, [], (start) => {
-      heard.push(start.minimumRegisterIntervalInSeconds);
-      rig.peer.publish(subjects.routerRegister, [], registration());
-    });
+    rig.peer.subscribe(subjects.routerStart, [], (start) => heard.push(start.minimumRegisterIntervalInSeconds));
+    rig.dea('quick', [registration()]);
     const ready = rig.build().start();
     await rig.clock.advance(200);
-    assert.throws(() => rig.proxy.request({ host: 'a.test' }), /refused/);
-    await rig.clock.advance(400);
+    heartbeat(rig, 'slow');
+    await rig.clock.advance(1800);
+    assert.throws(() => rig.proxy.request({ host: 'a.test' }), /refused/, 'a DEA was heard that has not registered');
+    rig.dea('slow', [registration({ uris: ['b.test'], private_instance_id: 'i2', port: 40_002 })]);
+    rig.serve('10.0.0.1:40002');
+    await rig.clock.advance(900);
     await ready;
     assert.deepEqual(heard, [20]);
+    assert.deepEqual([status(rig), status(rig, 'b.test')], [200, 200]);
+  });
+
+  test('is ready soon when nobody has more to say', async () => {
+    const rig = open();
+    rig.dea('one', [registration()]);
+    const ready = rig.build(['one']).start();
+    await rig.clock.advance(700);
+    await ready;
     assert.equal(status(rig), 200);
+  });
+
+  test('takes the silence of a heartbeat interval for a cluster without a DEA, but waits for the one beside it', async () => {
+    const [alone, beside] = [open(), open()];
+    const ready = alone.build().start();
+    const later = beside.build(['own']).start();
+    await Promise.all([alone.clock.advance(2000), beside.clock.advance(3500)]);
+    assert.throws(() => alone.proxy.request({ host: 'a.test' }), /refused/);
+    assert.throws(() => beside.proxy.request({ host: 'a.test' }), /refused/);
+    await Promise.all([alone.clock.advance(800), beside.clock.advance(600)]);
+    await Promise.all([ready, later]);
+    assert.deepEqual([status(alone), status(beside)], [404, 404]);
   });
 
   test('waits no longer than the start delay when registrations never settle', async () => {
@@ -81,7 +121,7 @@ describe('router', () => {
     void ready.then(() => {
       isReady = true;
     });
-    await rig.clock.advance(1400);
+    await rig.clock.advance(3900);
     assert.equal(isReady, false);
     await rig.clock.advance(200);
     assert.equal(isReady, true);

@@ -6,10 +6,9 @@ import type { Log } from '../platform/log.ts';
 import type { AccessRecord, DataPlane } from '../proxy/proxy.ts';
 import { AppLines } from './app-lines.ts';
 import { admit, type RegisterMessage } from './registration.ts';
+import { callTheRoll } from './roll-call.ts';
 import { routesGauge, Traffic } from './traffic.ts';
 
-const SETTLED_MS = 300;
-const SETTLE_STEP_MS = 50;
 const PRUNE_INTERVAL_MS = 30_000;
 
 export type RouterOptions = {
@@ -23,7 +22,10 @@ export type RouterOptions = {
   readonly address: string;
   readonly registerS: number;
   readonly pruneS: number;
+  /** Longest wait for a whole table, ms. */
   readonly startDelayMs: number;
+  /** DEAs whose routes the table needs to be whole, by node id; others are known when they are heard. */
+  readonly awaitedDeas?: readonly string[];
 };
 
 /** The control process of a router: hears registrations, keeps the table, steers the data plane, tells of requests. */
@@ -66,7 +68,7 @@ export class Router {
     this.#hearingSinceMs = clock.nowMs();
     bus.publish(subjects.routerStart, [], this.#greeting());
     if (!adopted) {
-      await this.#settled();
+      await this.#becomeWhole();
       const pools = this.#table.pools();
       this.#isServing = true;
       await proxy.start(pools);
@@ -145,13 +147,13 @@ export class Router {
     this.#options.bus.publish(subjects.routerStart, [], this.#greeting());
   }
 
-  async #settled(): Promise<void> {
-    const { clock, startDelayMs } = this.#options;
+  async #becomeWhole(): Promise<void> {
+    const { bus, clock, log, startDelayMs, awaitedDeas = [] } = this.#options;
     const startedMs = clock.nowMs();
-    this.#changedMs = startedMs;
-    while (clock.nowMs() - startedMs < startDelayMs && clock.nowMs() - this.#changedMs < SETTLED_MS) {
-      await clock.sleep(Math.min(SETTLE_STEP_MS, startDelayMs));
-    }
+    const changedMs = () => this.#changedMs;
+    const roll = await callTheRoll({ bus, clock, deadlineMs: startDelayMs, awaited: awaitedDeas, changedMs });
+    const say = roll.missing.length > 0 ? log.warn : log.info;
+    say.call(log, 'filled-table', { ...roll, ...this.#table.counts(), waitedMs: clock.nowMs() - startedMs });
   }
 
   #greeting() {

@@ -69,8 +69,9 @@ export class HaproxyProcess {
     const former = this.#pid !== 0 && (await isAlive(this.#pid)) ? this.#pid : 0;
     if (former === 0) await this.#requirePorts();
     await this.#write(slots, sinkPort);
+    // Without a cache that its threads share, HAProxy goes to malloc for each buffer past the first two dozen.
     const replace = former === 0 ? [] : ['-x', this.#files.socket, '-sf', String(former)];
-    await exec(['haproxy', '-D', '-f', this.#files.config, '-p', this.#files.pid, ...replace]);
+    await exec(['haproxy', '-dMglobal', '-D', '-f', this.#files.config, '-p', this.#files.pid, ...replace]);
     this.#pid = await this.#settled(former);
     this.#sinkPort = sinkPort;
     if (former !== 0) this.#retired = [...(await alive(this.#retired)), former];
