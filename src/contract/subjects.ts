@@ -2,6 +2,7 @@ import type { TSchema } from 'typebox';
 import Type from 'typebox';
 import * as cluster from './messages/cluster.ts';
 import * as component from './messages/component.ts';
+import * as controller from './messages/controller.ts';
 import * as dea from './messages/dea.ts';
 import * as health from './messages/health.ts';
 import * as log from './messages/log.ts';
@@ -49,6 +50,8 @@ export const subjects = {
   healthStart: subject(fixed('health.start'), health.HealthStart),
   healthStop: subject(fixed('health.stop'), health.HealthStop),
   bulkCredentials: subject(fixed('cloudcontroller.bulk.credentials'), component.Empty, health.BulkCredentials),
+
+  controllerPlaced: subject(fixed('stackato.controller.placed'), controller.ControllerPlaced),
 
   stagingAdvertise: subject(fixed('staging.advertise'), staging.StagingAdvertise),
   stagingLocate: subject(fixed('staging.locate'), component.Empty),

@@ -27,6 +27,7 @@ import { statsRoutes } from './handlers/stats.ts';
 import { taskRoutes } from './handlers/task.ts';
 import { HealthRespondent } from './health-respondent.ts';
 import { InstanceDirectory } from './instances.ts';
+import { PlacementNews } from './placement-news.ts';
 import { StagerDirectory } from './stager-directory.ts';
 import { Staging } from './staging.ts';
 import { StagingWatch } from './staging-watch.ts';
@@ -40,9 +41,10 @@ export function createAppServices(
   const deas = new DeaDirectory(controller);
   const stagers = new StagerDirectory(controller);
   const instances = new InstanceDirectory(controller);
+  const news = new PlacementNews(controller, { deas, instances });
   return {
-    ...{ deas, stagers, instances, scratch },
-    changes: new ChangeApplier(controller, { deas, instances }),
+    ...{ deas, stagers, instances, news, scratch },
+    changes: new ChangeApplier(controller, { deas, news }),
     staging: new Staging(controller, stagers, options),
   };
 }
@@ -60,7 +62,8 @@ export function appParts(controller: Controller, services: AppServices): Part[] 
     }),
     part('directories', () => async () => {
       await services.staging[Symbol.asyncDispose]();
-      for (const directory of [services.deas, services.stagers, services.instances]) directory[Symbol.dispose]();
+      for (const directory of [services.deas, services.stagers, services.instances, services.news])
+        directory[Symbol.dispose]();
     }),
     new HealthRespondent(controller, services).part(),
     new StagingWatch(controller, services).part(),

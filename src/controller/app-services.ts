@@ -1,6 +1,7 @@
 import type { ChangeApplier } from './apply-change.ts';
 import type { DeaDirectory } from './dea-directory.ts';
 import type { InstanceDirectory } from './instances.ts';
+import type { PlacementNews } from './placement-news.ts';
 import type { StagerDirectory } from './stager-directory.ts';
 import type { Staging } from './staging.ts';
 
@@ -10,6 +11,7 @@ export type AppServices = {
   readonly staging: Staging;
   readonly instances: InstanceDirectory;
   readonly deas: DeaDirectory;
+  readonly news: PlacementNews;
   readonly stagers: StagerDirectory;
   /** A folder for uploads on their way; emptied at start. */
   readonly scratch: string;

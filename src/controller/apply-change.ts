@@ -1,14 +1,19 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { PayloadOf } from '../contract/subject.ts';
 import { subjects } from '../contract/subjects.ts';
 import { type AppEffect, type DesiredProcess, effectsOfChange } from '../core/app-change.ts';
 import { formatRejection } from '../core/placement.ts';
-import type { Controller, ControllerTx } from './api/controller.ts';
+import type { Controller, ControllerDb, ControllerTx } from './api/controller.ts';
 import { LaunchPlan } from './apply-change-launch.ts';
 import type { DeaDirectory } from './dea-directory.ts';
-import type { InstanceDirectory } from './instances.ts';
+import type { PlacementNews } from './placement-news.ts';
 import { type AppRow, lockApp } from './store/app.ts';
 import { readLaunchFacts } from './store/app-launch.ts';
+import { withRoutes } from './store/app-lock.ts';
 import { listAddresses, readDesired } from './store/process.ts';
+
+/** Longest wait for the bus to take what was said. */
+const FLUSH_MS = 2000;
 
 type Start = PayloadOf<typeof subjects.deaStart>;
 
@@ -16,14 +21,14 @@ type Start = PayloadOf<typeof subjects.deaStart>;
 export class ChangeApplier {
   readonly #controller: Controller;
   readonly #deas: DeaDirectory;
-  readonly #instances: InstanceDirectory;
+  readonly #news: PlacementNews;
   /** The last announcement of each app's routes, so that the next one waits for it. */
   readonly #routing = new Map<string, Promise<void>>();
 
-  constructor(controller: Controller, directories: { deas: DeaDirectory; instances: InstanceDirectory }) {
+  constructor(controller: Controller, directories: { deas: DeaDirectory; news: PlacementNews }) {
     this.#controller = controller;
     this.#deas = directories.deas;
-    this.#instances = directories.instances;
+    this.#news = directories.news;
   }
 
   /**
@@ -44,6 +49,7 @@ export class ChangeApplier {
       return { result, effects, plan };
     });
     for (const effect of done.effects) this.#apply(effect, done.plan);
+    if (done.plan) await this.#correctRoutes(appGuid, done.plan);
     return done.result;
   }
 
@@ -62,11 +68,27 @@ export class ChangeApplier {
     }
   }
 
-  async #readAndSendRoutes(appGuid: string): Promise<void> {
-    const { db } = this.#controller;
-    const protocols = await this.#protocols(appGuid);
-    for (const desired of await readDesired(db, appGuid)) {
-      if (desired.isStarted && desired.instances > 0) this.#sendRoutes(desired, protocols);
+  /** One controller after another, so that none says what it read before another's later change was said. */
+  #readAndSendRoutes(appGuid: string): Promise<void> {
+    const { db, bus, clock } = this.#controller;
+    return withRoutes(db, appGuid, async (tx) => {
+      const protocols = await this.#protocols(tx, appGuid);
+      for (const desired of await readDesired(tx, appGuid)) {
+        if (desired.isStarted && desired.instances > 0) this.#sendRoutes(desired, protocols);
+      }
+      // While the bus is away nobody else is heard before us either.
+      if (bus.status() === 'connected') await Promise.race([bus.flush(), clock.sleep(FLUSH_MS)]);
+    });
+  }
+
+  /** What was just said of an app's routes may be older than what another controller said in between. */
+  async #correctRoutes(appGuid: string, plan: LaunchPlan): Promise<void> {
+    const { db, log } = this.#controller;
+    try {
+      if (!isDeepStrictEqual(plan.protocols(), await this.#protocols(db, appGuid))) await this.sendRoutes(appGuid);
+    } catch (error) {
+      // The change itself is committed and said.
+      log.error('failed-to-correct-routes', { app: appGuid, error });
     }
   }
 
@@ -74,6 +96,7 @@ export class ChangeApplier {
   async startIndices(appGuid: string, process: string, indices: readonly number[]): Promise<void> {
     const plan = new LaunchPlan(this.#controller, await readLaunchFacts(this.#controller.db, appGuid));
     for (const index of indices) this.#start(plan, process, index);
+    await this.#correctRoutes(appGuid, plan);
   }
 
   stopInstances(process: string, instances: readonly string[]): void {
@@ -106,15 +129,17 @@ export class ChangeApplier {
     const start: Start | undefined = plan.message(process, index);
     if (!start) return;
     const need = { process, memoryMb: start.limits.mem, diskMb: start.limits.disk, stack: start.stack };
+    const { mem: memory, disk } = start.limits;
+    const about = { droplet: process, version: start.version, index, memory, disk };
     const placement = this.#deas.place(need);
     if ('rejected' in placement) {
       const text = formatRejection(placement.rejected);
-      this.#instances.noteRefusal(process, start.version, index, text);
+      this.#news.tell({ ...about, refusal: text });
       log.warn('refused-placement', { process, index, because: text });
       plan.say(`Could not place instance ${index} of process "${plan.typeOf(process)}": ${text}`);
       return;
     }
-    this.#instances.noteStart(process, start.version, index);
+    this.#news.tell({ ...about, dea: placement.dea.id });
     log.info('placed-instance', { process, index, dea: placement.dea.id, because: placement.because });
     bus.publish(subjects.deaStart, [placement.dea.id], start);
   }
@@ -128,8 +153,8 @@ export class ChangeApplier {
     });
   }
 
-  async #protocols(appGuid: string): Promise<Record<string, string>> {
-    const addresses = await listAddresses(this.#controller.db, appGuid);
+  async #protocols(db: ControllerDb, appGuid: string): Promise<Record<string, string>> {
+    const addresses = await listAddresses(db, appGuid);
     return Object.fromEntries(addresses.map(({ uri, protocol }) => [uri, protocol]));
   }
 }

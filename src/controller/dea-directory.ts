@@ -61,6 +61,12 @@ export class DeaDirectory implements Disposable {
     return placement;
   }
 
+  /** Counts what another controller placed on a DEA, until its next advertisement. */
+  count(deaId: string, need: Omit<InstanceNeed, 'stack' | 'zone'>): void {
+    const offer = this.#offers.get(deaId);
+    if (offer) this.#offers.set(deaId, afterPlacement(offer, { ...need, stack: '' }));
+  }
+
   onShutdown(listener: (deaId: string) => void): void {
     this.#onShutdown.add(listener);
   }

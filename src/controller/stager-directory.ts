@@ -20,7 +20,7 @@ export class StagerDirectory implements Disposable {
   readonly #around: Surroundings;
   readonly #offers = new Map<string, StagerOffer>();
   readonly #subscription: Disposable;
-  /** Epoch ms since when this process has been listening. */
+  /** Epoch ms of the start of this process. */
   readonly sinceMs: number;
   #seen: ReadonlyMap<string, number> = new Map();
   #lastHeardMs = 0;
@@ -72,6 +72,11 @@ export class StagerDirectory implements Disposable {
     const { bus, clock } = this.#around;
     if (bus.status() !== 'connected') return true;
     return clock.nowMs() - Math.max(this.sinceMs, this.#connectedAtMs, this.#lastHeardMs) < withinMs;
+  }
+
+  /** Epoch ms since when every stager has been heard without a gap; undefined while the bus is away. */
+  get listeningSinceMs(): number | undefined {
+    return this.#around.bus.status() === 'connected' ? Math.max(this.sinceMs, this.#connectedAtMs) : undefined;
   }
 
   /** Counts a build that was just given to a stager, until its next advertisement. */

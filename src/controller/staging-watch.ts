@@ -37,6 +37,9 @@ export class StagingWatch {
 
   async look(): Promise<void> {
     const { db, clock } = this.#controller;
+    const { listeningSinceMs } = this.#stagers;
+    // Silence means nothing to one that can't hear; another controller may.
+    if (listeningSinceMs === undefined) return;
     const open = await listOpenBuilds(db);
     const builds = open.map((build) => ({
       guid: build.guid,
@@ -45,7 +48,7 @@ export class StagingWatch {
       timeoutS: build.timeout_s,
     }));
     const lastSeenMs = this.#stagers.lastSeen(builds.map(({ guid }) => guid));
-    const context = { nowMs: clock.nowMs(), listeningSinceMs: this.#stagers.sinceMs, lastSeenMs };
+    const context = { nowMs: clock.nowMs(), listeningSinceMs, lastSeenMs };
     for (const { guid, kind, because } of expiredBuilds(builds, context)) {
       const build = open.find((one) => one.guid === guid);
       await this.#staging.fail(guid, { kind, text: because });

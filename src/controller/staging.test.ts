@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { MemoryBus } from '../bus/memory.ts';
 import { PlatformError } from '../contract/errors.ts';
 import type { PayloadOf } from '../contract/subject.ts';
 import { subjects } from '../contract/subjects.ts';
@@ -130,6 +131,24 @@ test('a build whose stager is lost is ended by the watch', async () => {
     [build.state, build.error],
     ['FAILED', 'StagingError - Staging error: the stager was lost; push or restage again'],
   );
+});
+
+test('a controller that was cut off from the bus does not take the silence for a lost stager', async () => {
+  await using world = await appWorld();
+  world.stager('s1', () => undefined);
+  const { read } = await begin(world);
+  const { controller, services } = world;
+  const near = controller.bus as MemoryBus;
+  const watchAt = (ms: number) =>
+    new StagingWatch({ ...controller, clock: { ...controller.clock, nowMs: () => Date.now() + ms } }, services);
+  near.setConnected(false);
+  await watchAt(40_000).look();
+  assert.equal((await read()).state, 'STAGING');
+  near.setConnected(true);
+  await watchAt(20_000).look();
+  assert.equal((await read()).state, 'STAGING', 'stagers get time to be heard again');
+  await watchAt(40_000).look();
+  assert.equal((await read()).state, 'FAILED');
 });
 
 const advertise = (world: AppWorld, id: string) =>

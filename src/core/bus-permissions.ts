@@ -44,6 +44,7 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
         s.stagingStop,
         s.stagingLocate,
         s.appLog,
+        s.controllerPlaced,
       ),
       hears: any(
         s.deaHello,
@@ -55,6 +56,7 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
         s.healthStop,
         s.bulkCredentials,
         s.stagingAdvertise,
+        s.controllerPlaced,
       ),
     },
   ],

@@ -180,6 +180,44 @@ test('two controllers are one: whichever is asked, and when one of them is lost'
     assert.equal(dea.starts.length, before + 10);
   });
 
+  await context.test('a start that one controller sent is shown by the other, and a refusal as well', async () => {
+    const { process } = await push(a, b, await createApp(a, space, 'fresh'));
+    const shownBy = async (node: ControllerNode) =>
+      (await node.call('GET', `/v3/processes/${process}/stats`)).body.resources[0];
+    await until('STARTING is shown', async () => (await shownBy(b)).state === 'STARTING');
+    const wide = { memory_in_mb: 90_000 };
+    const scaled = await a.call('POST', `/v3/processes/${process}/actions/scale`, wide);
+    assert.equal(scaled.status, 202, JSON.stringify(scaled.body));
+    await b.call('POST', `/v3/apps/${process}/actions/restart`);
+    const shown = await until('DOWN is shown', async () => {
+      const instance = await shownBy(a);
+      return instance.state === 'DOWN' && instance.details !== null && instance;
+    });
+    assert.match(shown.details, /memory/);
+    await a.call('DELETE', `/v3/apps/${process}`);
+  });
+
+  await context.test('routes mapped through both at once are all told, the last word being the whole', async () => {
+    const told: Record<string, readonly string[]> = {};
+    buses.dea.subscribe(subjects.deaUpdate, [], ({ droplet, uris }) => {
+      told[droplet] = uris ?? [];
+    });
+    const domain = (await a.call('GET', '/v3/domains')).body.resources[0].guid;
+    const map = async (n: number) => {
+      const node = n % 2 ? a : b;
+      const owners = { space: { data: { guid: space } }, domain: { data: { guid: domain } } };
+      const route = await node.call('POST', '/v3/routes', { host: `shop-${n}`, relationships: owners });
+      const other = n % 2 ? b : a;
+      const destinations = [{ app: { guid: app } }];
+      const mapped = await other.call('POST', `/v3/routes/${route.body.guid}/destinations`, { destinations });
+      assert.equal(mapped.status, 200, JSON.stringify(mapped.body));
+    };
+    await Promise.all(Array.from({ length: 12 }, (_, n) => map(n)));
+    await until('all are told', async () => told[app]?.length === 12);
+    await a.call('GET', '/v3/apps');
+    assert.equal(told[app]?.length, 12, 'nothing older comes after');
+  });
+
   await context.test('one package takes one upload at a time, whichever controller receives it', async () => {
     const pkg = (
       await a.call('POST', '/v3/packages', { type: 'bits', relationships: { app: { data: { guid: app } } } })
