@@ -52,7 +52,8 @@ export async function temporaryDirectory(prefix: string): Promise<{ path: string
 
 /** Is this the error of a file that does not exist? */
 export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  // ESRCH: a file of a process that ended between opening and reading it.
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH');
 }
 
 async function syncDirectory(path: string): Promise<void> {
