@@ -1,17 +1,23 @@
 import type { Bus } from '../bus/bus.ts';
-import { type Discovered, discoverComponents } from '../bus/discovery.ts';
+import { askHealth, discoverComponents } from '../bus/discovery.ts';
 import type { PayloadOf } from '../contract/subject.ts';
 import { subjects } from '../contract/subjects.ts';
 import { platformVersion } from '../contract/version.ts';
-import { type ProcessReport, type Readiness, reportProcesses } from '../core/process-status.ts';
-import { listProcesses } from '../core/role-plan.ts';
+import {
+  infrastructure,
+  type ProcessReport,
+  type Readiness,
+  reportProcesses,
+  type Supervised,
+} from '../core/process-status.ts';
+import { listProcesses, type ProcessPlan } from '../core/role-plan.ts';
 import type { Boot } from '../platform/config.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 
+type Announced = PayloadOf<typeof subjects.componentAnnounce>;
+
 const REPORT_EVERY_MS = 5000;
 const DISCOVER_TIMEOUT_MS = 500;
-/** The bus and the database do not answer on the bus. */
-const infrastructure = ['nats', 'postgresql'];
 
 export type NodeReporterOptions = {
   readonly bus: Bus;
@@ -25,6 +31,7 @@ export type NodeReporterOptions = {
 export class NodeReporter implements Disposable {
   readonly #options: NodeReporterOptions;
   readonly #subscriptions: Disposable[];
+  readonly #announced = new Map<string, Announced>();
   #reported: readonly ProcessReport[] = [];
 
   constructor(options: NodeReporterOptions) {
@@ -32,6 +39,7 @@ export class NodeReporter implements Disposable {
     const { bus, boot } = options;
     this.#subscriptions = [
       bus.subscribe(subjects.nodeFind, [], async (_empty, message) => message.respond(await this.look())),
+      bus.subscribe(subjects.componentAnnounce, [], (component) => this.#note(component)),
       boot.clock.every(REPORT_EVERY_MS, () => this.report()),
     ];
   }
@@ -45,16 +53,11 @@ export class NodeReporter implements Disposable {
   }
 
   async look(): Promise<PayloadOf<typeof subjects.nodeStatus>> {
-    const { bus, boot, supervisor, probes } = this.#options;
-    const plans = listProcesses(boot.node.roles);
-    const speakers = plans.filter(({ name }) => !infrastructure.includes(name));
-    const [supervised, probed, discovered] = await Promise.all([
-      supervisor.list(),
-      probes(),
-      discoverComponents(bus, { timeoutMs: DISCOVER_TIMEOUT_MS, expected: speakers.length }),
-    ]);
-    const pids = new Set(supervised.map(({ pid }) => pid));
-    const answers = [...probed, ...discovered.filter(({ pid }) => pid !== undefined && pids.has(pid)).map(toReadiness)];
+    const { boot, supervisor, probes } = this.#options;
+    const plans = listProcesses(boot.node);
+    const [supervised, probed] = await Promise.all([supervisor.list(), probes()]);
+    const pids = supervised.filter(({ state }) => state === 'RUNNING').map(({ pid }) => pid);
+    const answers = [...probed, ...(await this.#askOwn(pids, speakersOf(plans, supervised)))];
     const processes = reportProcesses(plans, { supervised, answers, nowMs: boot.clock.nowMs() });
     this.#logChanges(processes);
     return {
@@ -70,6 +73,30 @@ export class NodeReporter implements Disposable {
     for (const subscription of this.#subscriptions) subscription[Symbol.dispose]();
   }
 
+  /** Asks the node's own components over loopback; the whole bus only for those that were not heard of yet. */
+  async #askOwn(pids: readonly number[], speakers: readonly ProcessPlan[]): Promise<Readiness[]> {
+    const { bus, boot } = this.#options;
+    for (const [key, { pid = 0 }] of this.#announced) if (!pids.includes(pid)) this.#announced.delete(key);
+    const missing = speakers.filter(({ name }) => !this.#announced.has(name));
+    if (missing.length > 0) {
+      const options = { timeoutMs: DISCOVER_TIMEOUT_MS, nodeId: boot.node.id };
+      for (const component of await discoverComponents(bus, options)) this.#note(component);
+    }
+    const known = [...this.#announced.values()].filter(({ pid = 0 }) => pids.includes(pid));
+    return Promise.all(
+      known.map(async (component) => ({
+        name: component.process ?? '',
+        unwell: await askHealth(component, DISCOVER_TIMEOUT_MS),
+        ...(component.pid === undefined ? {} : { pid: component.pid }),
+      })),
+    );
+  }
+
+  #note(component: Announced): void {
+    if (component.process === undefined || !component.uuid.endsWith(`-${this.#options.boot.node.id}`)) return;
+    this.#announced.set(component.process, component);
+  }
+
   #logChanges(processes: readonly ProcessReport[]): void {
     for (const process of processes) {
       const before = this.#reported.find(({ name }) => name === process.name);
@@ -80,6 +107,8 @@ export class NodeReporter implements Disposable {
   }
 }
 
-function toReadiness({ process = '', pid, unwell }: Discovered): Readiness {
-  return { name: process, unwell, ...(pid === undefined ? {} : { pid }) };
+/** Processes that answer on the bus and are said to run. */
+function speakersOf(plans: readonly ProcessPlan[], supervised: readonly Supervised[]): ProcessPlan[] {
+  const running = new Set(supervised.filter(({ state }) => state === 'RUNNING').map(({ name }) => name));
+  return plans.filter(({ name, program }) => !infrastructure.includes(name) && running.has(program));
 }

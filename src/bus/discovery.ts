@@ -7,15 +7,17 @@ import type { Bus } from './bus.ts';
 export type Discovered = PayloadOf<typeof subjects.componentAnnounce> & { readonly unwell: string | undefined };
 
 /**
- * Asks every component on the bus for itself and each for its health.
+ * Asks every component on the bus for itself, and those of one node for their health.
  *
- * @param options `expected` ends the gathering early when that many answered
+ * @param options `expected` ends the gathering early when that many answered; status pages are on each node's loopback,
+ * so that only those of the node asking, `nodeId`, can be asked
  */
 export async function discoverComponents(
   bus: Bus,
-  options: { timeoutMs: number; expected?: number },
+  options: { timeoutMs: number; nodeId: string; expected?: number },
 ): Promise<Discovered[]> {
-  const found = await bus.request(subjects.componentDiscover, [], {}, { expected: 10_000, ...options });
+  const all = await bus.request(subjects.componentDiscover, [], {}, { expected: 10_000, ...options });
+  const found = all.filter(({ uuid }) => uuid.endsWith(`-${options.nodeId}`));
   return Promise.all(found.map(async (one) => ({ ...one, unwell: await askHealth(one, options.timeoutMs) })));
 }
 

@@ -271,6 +271,16 @@ export const ClusterConfig = Type.Object({
     { default: {} },
   ),
   bus: Type.Object({ port: port(4222, 'NATS') }, { default: {} }),
+  link: Type.Object(
+    {
+      registryPort: port(8026, 'Node registry, for the nodes of the cluster'),
+      joinPort: port(8027, 'Where machines join the cluster'),
+      databasePort: port(5432, 'Control database, for further controllers'),
+      instancePort: port(61_001, 'Instances of a DEA, for routers'),
+      hardStopS: seconds(3600, 'Longest life of connections over links that changed'),
+    },
+    { default: {} },
+  ),
 });
 
 /** The cluster configuration, complete. */

@@ -50,6 +50,8 @@ export const CredentialsFile = Type.Object({
   encryptionKey: Type.Optional(Type.String()),
   /** Key of the signed internal URLs, the bulk API's password: 32 bytes, base64. */
   signingKey: Type.Optional(Type.String()),
+  /** Key that passwords of other nodes' processes are derived from: 32 bytes, base64. Only the Core has it. */
+  nodeKey: Type.Optional(Type.String()),
   /** OAuth client secrets by client id. */
   clientSecrets: Type.Optional(Type.Record(Type.String(), Type.String())),
   /** Keys of the S3 server that holds the blobs, for the controller. */

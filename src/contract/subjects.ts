@@ -9,6 +9,7 @@ import * as log from './messages/log.ts';
 import * as router from './messages/router.ts';
 import * as staging from './messages/staging.ts';
 import type { Subject } from './subject.ts';
+import { Topology } from './topology.ts';
 
 const subject = <P extends readonly string[], T extends TSchema, R extends TSchema = TSchema>(
   name: (...params: P) => string,
@@ -65,5 +66,9 @@ export const subjects = {
   nodeFind: subject(fixed('stackato.node.find'), component.Empty, cluster.NodeStatus),
   configChanged: subject(fixed('stackato.config.changed'), cluster.ConfigChanged),
   configGet: subject(fixed('stackato.config.get'), component.Empty, cluster.ConfigSnapshot),
+  topologyChanged: subject(fixed('stackato.topology.changed'), cluster.TopologyChanged),
+  topologyGet: subject(fixed('stackato.topology.get'), component.Empty, Topology),
+  nodeRun: subject((nodeId: string) => `stackato.node.${nodeId}.run`, cluster.NodeRun, cluster.NodeRunAccepted),
+  nodeOutput: subject((commandId: string) => `stackato.command.${commandId}`, cluster.NodeOutput),
   configSet: subject(fixed('stackato.config.set'), cluster.ConfigSet, cluster.ConfigSetReply),
 } as const;

@@ -38,7 +38,8 @@ test('the configuration has one account, TLS, and quotes what it is given', () =
     listen: '127.0.0.1:4222',
     serverName: 'n1',
     tls: { certificate: '/a "b"/c.pem', key: '/k', ca: '/ca' },
-    passwords: Object.fromEntries(busUserNames.map((name) => [name, `secret-${name}`])),
+    pidFile: '/p',
+    users: busUserNames.map((name) => ({ user: name, process: name, password: `secret-${name}` })),
   });
   assert.match(text, /cert_file: "\/a \\"b\\"\/c.pem"/);
   assert.equal(text.match(/user: "/g)?.length, busUserNames.length);

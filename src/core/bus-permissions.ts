@@ -1,5 +1,7 @@
 import type { AnySubject } from '../contract/subject.ts';
 import { subjects } from '../contract/subjects.ts';
+import type { Topology, TopologyNode } from '../contract/topology.ts';
+import { listProcesses } from './role-plan.ts';
 
 /** What one user of the bus may say and hear; subjects with `*` where they have parameters. */
 export type BusUser = {
@@ -97,27 +99,85 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
     everyone,
     { says: any(s.stagingAdvertise, s.appLog), hears: any(s.stagingStart, s.stagingStop, s.stagingLocate) },
   ],
-  primary: [everyone, registry, { says: any(s.configChanged), hears: any(s.configGet, s.configSet) }],
+  primary: [
+    everyone,
+    registry,
+    {
+      says: any(s.configChanged, s.topologyChanged),
+      hears: any(s.configGet, s.configSet, s.topologyGet),
+    },
+  ],
   base: [
     everyone,
     {
-      says: any(s.nodeStatus, s.systemLog, s.componentDiscover),
-      hears: any(s.nodeFind, s.routerRegister, s.routerUnregister),
+      says: any(s.nodeStatus, s.systemLog, s.componentDiscover, s.topologyGet),
+      hears: any(s.nodeFind, s.nodeRun, s.componentAnnounce, s.topologyChanged, s.routerRegister, s.routerUnregister),
+    },
+  ],
+  /** The Core's: it steers the other nodes. */
+  kato: [
+    registry,
+    {
+      says: any(s.configGet, s.configSet, s.topologyGet, s.nodeOutput, s.nodeRun),
+      hears: any(s.configChanged, s.topologyChanged, s.nodeOutput),
     },
   ],
   load_balancer: [everyone],
   mdns: [everyone, { hears: any(s.routerRegister, s.routerUnregister) }],
-  kato: [registry, { says: any(s.configGet, s.configSet), hears: any(s.configChanged) }],
 };
+
+/** kato on any other node. */
+const katoElsewhere: readonly Rights[] = [
+  registry,
+  {
+    says: any(s.configGet, s.configSet, s.topologyGet, s.nodeOutput),
+    hears: any(s.configChanged, s.topologyChanged),
+  },
+];
 
 /** Processes that speak on the bus; each is its own user. */
 export const busUserNames: readonly string[] = Object.keys(rights);
 
-/** The rights of one process on the bus. */
-export function busUser(user: string): BusUser {
-  const given = rights[user] ?? [];
-  const names = (key: keyof Rights) => [...new Set(given.flatMap((one) => one[key] ?? []).map((one) => one.name('*')))];
-  return { user, publish: names('says').sort(), subscribe: [...names('hears').sort(), `_INBOX.${user}.>`] };
+/**
+ * The rights of one process on the bus. With a node they are narrowed to what concerns that node.
+ *
+ * @param process whose rights; @param login its user name when another than its own, and its node
+ */
+export function busUser(process: string, login: { user?: string; nodeId?: string } = {}): BusUser {
+  const { user = process, nodeId } = login;
+  const given = process === 'kato' && nodeId !== undefined ? katoElsewhere : (rights[process] ?? []);
+  const narrowed = new Set(any(s.deaStart, s.stagingStart, s.nodeRun));
+  const parameter = (one: AnySubject) => (nodeId !== undefined && narrowed.has(one) ? nodeId : '*');
+  const hears = given.flatMap((one) => one.hears ?? []).map((one) => one.name(parameter(one)));
+  const says = given.flatMap((one) => one.says ?? []).map((one) => one.name('*'));
+  return {
+    user,
+    publish: [...new Set(says)].sort(),
+    subscribe: [...[...new Set(hears)].sort(), `_INBOX.${user}.>`],
+  };
+}
+
+/** One user of the bus. */
+export type BusLogin = { readonly user: string; readonly process: string; readonly nodeId?: string };
+
+/** User name on the bus of a process of another node than the Core. */
+export function nodeUser(process: string, node: { readonly index: number }): string {
+  return `${process}-n${node.index}`;
+}
+
+/** Every user of the bus: the Core's own processes, and those that the roles of the other nodes run. */
+export function listBusLogins(topology: Topology | undefined): BusLogin[] {
+  const own = busUserNames.map((process) => ({ user: process, process }));
+  const others = (topology?.nodes ?? []).filter(({ id }) => id !== topology?.core);
+  return [...own, ...others.flatMap((node) => nodeLogins(node))];
+}
+
+/** The users of one node that is not the Core. */
+export function nodeLogins(node: TopologyNode): (BusLogin & { readonly nodeId: string })[] {
+  const processes = [...listProcesses(node).map(({ name }) => name), 'kato'];
+  return processes
+    .filter((process) => busUserNames.includes(process))
+    .map((process) => ({ user: nodeUser(process, node), process, nodeId: node.id }));
 }
 
 /** May this user publish on (or subscribe to) this subject, answers and inboxes apart? */
@@ -129,7 +189,9 @@ export type BusServerSettings = {
   readonly listen: string;
   readonly serverName: string;
   readonly tls: { readonly certificate: string; readonly key: string; readonly ca: string };
-  readonly passwords: Readonly<Record<string, string>>;
+  /** Where the server notes its process id, for those who tell it to read again. */
+  readonly pidFile: string;
+  readonly users: readonly (BusLogin & { readonly password: string })[];
 };
 
 /**
@@ -138,10 +200,10 @@ export type BusServerSettings = {
  */
 export function formatBusConfig(settings: BusServerSettings): string {
   const text = JSON.stringify;
-  const users = busUserNames.map((name) => {
-    const { publish, subscribe } = busUser(name);
+  const users = settings.users.map((login) => {
+    const { publish, subscribe } = busUser(login.process, login);
     return [
-      `      { user: ${text(name)}, password: ${text(settings.passwords[name] ?? '')}, permissions: {`,
+      `      { user: ${text(login.user)}, password: ${text(login.password)}, permissions: {`,
       `          publish: { allow: [${publish.map((one) => text(one)).join(', ')}] }`,
       `          subscribe: { allow: [${subscribe.map((one) => text(one)).join(', ')}] }`,
       // A DEA answers once per instance it has; a stager's second answer comes when staging ends.
@@ -153,6 +215,7 @@ export function formatBusConfig(settings: BusServerSettings): string {
     '# Written by kato; changes are overwritten.',
     `server_name: ${text(settings.serverName)}`,
     `listen: ${text(settings.listen)}`,
+    `pid_file: ${text(settings.pidFile)}`,
     'max_payload: 1MB',
     'max_pending: 64MB',
     'write_deadline: "5s"',

@@ -12,6 +12,9 @@ export type Supervised = {
 /** How a process proves that it works, besides running. */
 export type Readiness = { readonly name: string; readonly pid?: number; readonly unwell: string | undefined };
 
+/** Programs of others: they do not answer on the bus themselves. */
+export const infrastructure: readonly string[] = ['nats', 'postgresql', 'link'];
+
 /** One process as people and the other nodes see it. */
 export type ProcessReport = {
   name: string;

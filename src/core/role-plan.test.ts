@@ -18,7 +18,7 @@ const change = (add: RoleName[], remove: RoleName[] = [], node = micro) => planR
 
 test('a micro cloud runs every process, database and bus first', () => {
   assert.deepEqual(
-    listProcesses(microRoles).map(({ name }) => name),
+    listProcesses({ roles: microRoles, isMicro: true }).map(({ name }) => name),
     [
       'nats',
       'postgresql',
@@ -34,7 +34,9 @@ test('a micro cloud runs every process, database and bus first', () => {
     ],
   );
   assert.deepEqual(
-    groupByPhase(listProcesses(microRoles), 'stopPhase').map((group) => group.map(({ name }) => name)),
+    groupByPhase(listProcesses({ roles: microRoles, isMicro: true }), 'stopPhase').map((group) =>
+      group.map(({ name }) => name),
+    ),
     [
       ['health_manager'],
       ['router', 'dea', 'stager'],
@@ -45,7 +47,7 @@ test('a micro cloud runs every process, database and bus first', () => {
 });
 
 test('what is not on the way of requests shares programs; what serves apps is alone, and no program mixes accounts', () => {
-  const programs = listPrograms(listProcesses(microRoles));
+  const programs = listPrograms(listProcesses({ roles: microRoles, isMicro: true }));
   const named = Object.fromEntries(programs.map(({ name, processes }) => [name, processes.map((plan) => plan.name)]));
   assert.deepEqual(named, {
     nats: ['nats'],

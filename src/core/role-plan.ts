@@ -19,6 +19,8 @@ export type ProcessPlan = {
   readonly stopWaitS: number;
   /** It looks after something (containers, a proxy) that a restart leaves running. */
   readonly outlivedByCharges: boolean;
+  /** A micro cloud has no need of it. */
+  readonly isForClusters: boolean;
 };
 
 /** What the supervisor runs: one process, or several in one. */
@@ -40,6 +42,7 @@ const process = (
   stopPhase: 2,
   stopWaitS: 15,
   outlivedByCharges: false,
+  isForClusters: false,
   ...rest,
 });
 
@@ -63,6 +66,7 @@ export const processPlans: readonly ProcessPlan[] = [
   // It would ask for new instances while the DEA stops the old ones.
   process('health_manager', 'primary', { program: 'primary', stopPhase: 0 }),
   process('base', 'base', { account: 'root' }),
+  process('link', 'base', { startPhase: 0, stopPhase: 4, isForClusters: true }),
 ];
 
 /** Sets of roles that go by one name. */
@@ -72,6 +76,9 @@ export const roleGroups: Readonly<Record<string, readonly RoleName[]>> = {
 
 /** Roles of a micro cloud when none are named. */
 export const microRoles: readonly RoleName[] = ['base', 'primary', 'controller', 'router', 'dea', 'stager'];
+
+/** Roles that a Core node always has. */
+export const coreRoles: readonly RoleName[] = ['base', 'primary', 'controller', 'router'];
 
 /** Roles that this version can run. */
 export const builtRoles: readonly RoleName[] = roleNames.filter((role) => processPlans.some((p) => p.role === role));
@@ -101,9 +108,19 @@ export const roleDescriptions: Readonly<Record<RoleName, string>> = {
   load_balancer: 'balances requests over several routers',
 };
 
-/** The processes of these roles, in start order. */
-export function listProcesses(roles: readonly string[]): ProcessPlan[] {
-  return processPlans.filter((plan) => roles.includes(plan.role)).sort((a, b) => a.startPhase - b.startPhase);
+/** What decides which processes a node runs. */
+export type RoleHolder = { readonly roles: readonly string[]; readonly isMicro?: boolean | undefined };
+
+/** The processes of a node, in start order. */
+export function listProcesses({ roles, isMicro = false }: RoleHolder): ProcessPlan[] {
+  return processPlans
+    .filter((plan) => roles.includes(plan.role) && !(isMicro && plan.isForClusters))
+    .sort((a, b) => a.startPhase - b.startPhase);
+}
+
+/** The processes of one role, those that only a cluster runs apart. */
+export function listRoleProcesses(role: string): ProcessPlan[] {
+  return listProcesses({ roles: [role], isMicro: true });
 }
 
 /** What the supervisor runs for these processes, in start order. */
@@ -168,7 +185,7 @@ export type RoleChange =
  * @param node the roles it has, whether it is the Core node, and whether it is a whole cluster by itself
  */
 export function planRoleChange(
-  node: { roles: readonly string[]; isCore: boolean; isMicro: boolean },
+  node: RoleHolder & { isCore: boolean; isMicro: boolean },
   change: { add: readonly RoleName[]; remove: readonly RoleName[] },
 ): RoleChange {
   const refused = refusal(node, change);
@@ -176,8 +193,8 @@ export function planRoleChange(
   const roles = roleNames.filter(
     (role) => (node.roles.includes(role) || change.add.includes(role)) && !change.remove.includes(role),
   );
-  const before = listProcesses(node.roles).map(({ name }) => name);
-  const after = listProcesses(roles).map(({ name }) => name);
+  const before = listProcesses(node).map(({ name }) => name);
+  const after = listProcesses({ ...node, roles }).map(({ name }) => name);
   return {
     roles,
     started: after.filter((name) => !before.includes(name)),

@@ -56,7 +56,7 @@ export async function stopProcesses(
 /** Stops everything on this node, the supervisor last, and takes back what containers needed of the kernel. */
 export async function stopNode(node: Node, options: LifecycleOptions): Promise<void> {
   if (!(await node.supervisor.isRunning()) && (await orphansOf(node)).length === 0) return;
-  await stopProcesses(node, listProcesses(node.file.roles), options);
+  await stopProcesses(node, listProcesses(node.file), options);
   await node.supervisor.shutdown();
   await closeCode(node.paths);
   await withdrawFence(node.paths.fence, ['dea', 'stager']);
@@ -105,7 +105,7 @@ export function withSharers(node: Node, plans: readonly ProcessPlan[]): ProcessP
 
 function programsWith(node: Node, plans: readonly ProcessPlan[]): ProgramPlan[] {
   const wanted = new Set(plans.map(({ name }) => name));
-  const all = listPrograms(listProcesses(node.file.roles));
+  const all = listPrograms(listProcesses(node.file));
   return all.filter(({ processes }) => processes.some(({ name }) => wanted.has(name)));
 }
 
@@ -129,7 +129,7 @@ async function stopOrphans(node: Node, plans: readonly ProgramPlan[], options: L
 
 /** The processes that run on although supervisord is gone. */
 async function orphansOf(node: Node): Promise<ProcessPlan[]> {
-  const plans = listProcesses(node.file.roles);
+  const plans = listProcesses(node.file);
   const orphans = await node.supervisor.listOrphans(await programsOf(node, plans));
   return plans.filter(({ program }) => orphans.some(({ name }) => name === program));
 }
@@ -137,7 +137,7 @@ async function orphansOf(node: Node): Promise<ProcessPlan[]> {
 /** @returns processes that ran and were ended, orphans of a killed supervisor for one: they are to run again */
 async function applyPrograms(node: Node): Promise<ProcessPlan[]> {
   await openCode(node.paths);
-  const plans = listProcesses(node.file.roles);
+  const plans = listProcesses(node.file);
   const programs = await programsOf(node, plans);
   await compileAhead(node.paths, programs);
   const dropped = programs.filter(({ user }) => user === 'stackato').map(({ name }) => name);

@@ -1,7 +1,9 @@
 import { basename, join } from 'node:path';
+import { infrastructure } from '../core/process-status.ts';
 import { listPrograms, type ProcessPlan, type ProgramPlan } from '../core/role-plan.ts';
 import { environment } from '../platform/config.ts';
 import { postgresqlProgram } from '../platform/postgresql.ts';
+import { linkProgram } from '../proxy/link/links.ts';
 import type { Program } from '../supervisor/supervisor.ts';
 import { type Code, findOpenCode, isStateOpen, ownCode } from './code.ts';
 import type { Node } from './node.ts';
@@ -42,12 +44,13 @@ export function isOwnProgram({ command }: Program): boolean {
 }
 
 function isForeign({ name }: ProgramPlan): boolean {
-  return name === 'nats' || name === 'postgresql';
+  return infrastructure.includes(name);
 }
 
 function commandOf(node: Node, plan: ProgramPlan, code: Code): string[] {
   if (plan.name === 'nats') return ['/usr/sbin/nats-server', '-c', join(node.paths.nats, 'nats.conf')];
   if (plan.name === 'postgresql') return postgresqlProgram(node.paths);
+  if (plan.name === 'link') return linkProgram(node.paths);
   return [code.node, ...NODE_FLAGS, code.entry, plan.processes.map(({ name }) => name).join('+')];
 }
 

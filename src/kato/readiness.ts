@@ -2,7 +2,14 @@ import { readFile } from 'node:fs/promises';
 import type { Bus } from '../bus/bus.ts';
 import { discoverComponents } from '../bus/discovery.ts';
 import { connectNats } from '../bus/nats.ts';
-import { type ProcessReport, type Readiness, reportProcesses, type Supervised } from '../core/process-status.ts';
+import { linkHost } from '../contract/topology.ts';
+import {
+  infrastructure,
+  type ProcessReport,
+  type Readiness,
+  reportProcesses,
+  type Supervised,
+} from '../core/process-status.ts';
 import { listProcesses, type ProcessPlan } from '../core/role-plan.ts';
 import { systemClock } from '../platform/clock.ts';
 import { silentLog } from '../platform/log.ts';
@@ -73,11 +80,16 @@ export class ReadinessProbe implements AsyncDisposable {
       const isReady = await isPostgresqlReady(this.#node.paths);
       answers.push({ name: 'postgresql', unwell: isReady ? undefined : 'refuses connections' });
     }
-    const expected = plans.filter(({ name }) => name !== 'nats' && name !== 'postgresql').length;
+    if (wants('link')) {
+      const isUp = await canConnect({ host: linkHost, port: this.#node.config.bus.port });
+      answers.push({ name: 'link', unwell: isUp ? undefined : 'refuses connections' });
+    }
+    const expected = plans.filter(({ name }) => !infrastructure.includes(name)).length;
     const bus = expected > 0 ? await this.bus() : undefined;
     // On a micro cloud nobody else answers, so the wait ends with the last of ours.
     const enough = this.#node.file.isMicro ? { expected: this.#componentCount() } : {};
-    const found = bus === undefined ? [] : await discoverComponents(bus, { timeoutMs, ...enough });
+    const found =
+      bus === undefined ? [] : await discoverComponents(bus, { timeoutMs, nodeId: this.#node.file.id, ...enough });
     for (const { process, pid, unwell } of found) {
       if (process !== undefined) answers.push({ name: process, unwell, ...(pid === undefined ? {} : { pid }) });
     }
@@ -85,11 +97,12 @@ export class ReadinessProbe implements AsyncDisposable {
   }
 
   #componentCount(): number {
-    return listProcesses(this.#node.file.roles).filter(({ name }) => name !== 'nats' && name !== 'postgresql').length;
+    return listProcesses(this.#node.file).filter(({ name }) => !infrastructure.includes(name)).length;
   }
 
   #isBusUp(): Promise<boolean> {
-    return canConnect({ host: '127.0.0.1', port: this.#node.config.bus.port });
+    const host = this.#node.file.roles.includes('primary') ? '127.0.0.1' : linkHost;
+    return canConnect({ host, port: this.#node.config.bus.port });
   }
 }
 

@@ -14,12 +14,19 @@ export function pathsOf(state: string) {
     state,
     nodeFile: at('node.json'),
     clusterFile: at('cluster.json'),
-    /** The nodes of the cluster. */
     topologyFile: at('topology.json'),
+    /** Configuration of the links to the other nodes of a cluster. */
+    link: at('link'),
+    /** Where the primary's node registry listens. */
+    registrySocket: at('run', 'registry', 'registry.sock'),
+    /** Where another node reaches it, over its link. */
+    registryLinkSocket: at('run', 'registry', 'link.sock'),
     credentials: (process: string) => at('credentials', `${process}.json`),
     tls: at('tls'),
     caCertificate: at('tls', 'ca.pem'),
     caKey: at('tls', 'ca.key'),
+    /** This node's certificate, chain and key, by which nodes of a cluster know each other. */
+    nodeCertificate: at('tls', 'node.pem'),
     /** The routers' certificate: certificate, chain and key in one file. */
     routerCertificate: at('tls/router.pem'),
     /** More of them, any `*.pem`, chosen by the name the client asks for. */

@@ -46,3 +46,10 @@ function signatureOf(keyBase64: string, request: { method: string; path: string;
     .update(`${request.method} ${request.path} ${request.expiresAtS}`)
     .digest('base64url');
 }
+
+/** A password of 48 hexadecimal digits that only the holder of this key (32 bytes, base64) can find from its label. */
+export function derivePassword(keyBase64: string, label: string): string {
+  const key = Buffer.from(keyBase64, 'base64');
+  if (key.length !== 32) throw new Error('the key of derived passwords must be 32 bytes, base64');
+  return createHmac('sha256', key).update(`password ${label}`).digest('hex').slice(0, 48);
+}

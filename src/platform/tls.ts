@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exec } from './exec.ts';
@@ -9,7 +10,8 @@ import type { SystemUser } from './system-user.ts';
 const RENEW_BEFORE_MS = 30 * 86_400_000;
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
-type Authority = { readonly certificate: string; readonly key: string };
+/** Paths of an authority's certificate and key, PEM. */
+export type Authority = { readonly certificate: string; readonly key: string };
 
 /** Makes a certificate authority at these two paths unless both are there. Gives true when it made one. */
 export async function ensureAuthority(
@@ -52,18 +54,11 @@ export async function ensureServerCertificate(
 ): Promise<boolean> {
   const existing = await readTextIfExists(path);
   const ca = await read(authority.certificate);
-  if (existing !== undefined && isGood(existing, { ca, ...options })) return false;
+  if (existing !== undefined && isGoodCertificate(existing, { authority, ...options })) return false;
   await using folder = await temporaryDirectory('stackato-tls');
   const at = (name: string) => join(folder.path, name);
   const commonName = options.names[0]?.replace(/^\w+:/, '').slice(0, 64) ?? 'stackato';
   await writeFile(at('req.conf'), `[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nCN=${commonName}\n`);
-  await writeFile(
-    at('ext.conf'),
-    [
-      ...['basicConstraints=critical,CA:FALSE', 'keyUsage=critical,digitalSignature', 'extendedKeyUsage=serverAuth'],
-      ...['authorityKeyIdentifier=keyid', `subjectAltName=${options.names.join(',')}`],
-    ].join('\n'),
-  );
   await exec([
     'openssl',
     'req',
@@ -76,21 +71,88 @@ export async function ensureServerCertificate(
     '-out',
     at('csr'),
   ]);
-  const signer = ['-CA', authority.certificate, '-CAkey', authority.key, '-CAserial', at('serial'), '-CAcreateserial'];
-  await exec([
-    ...['openssl', 'x509', '-req', '-in', at('csr'), ...signer, '-days', '825', '-extfile', at('ext.conf')],
-    ...['-out', at('certificate')],
-  ]);
+  await sign(authority, { folder: folder.path, names: options.names, usage: 'serverAuth' });
   const pem = `${await read(at('certificate'))}${ca}${await read(at('key'))}`;
   await writeOwnedFile(path, pem, { owner: options.owner, mode: 0o600 });
   return true;
 }
 
-function isGood(pem: string, wanted: { ca: string; names: readonly string[]; nowMs: number }): boolean {
+/** A key of this machine's own and a request for a certificate with it, both PEM. */
+export async function makeCertificateRequest(commonName: string): Promise<{ key: string; csr: string }> {
+  if (!/^[0-9a-z.-]{1,64}$/.test(commonName)) throw new Error(`'${commonName}' is no common name`);
+  await using folder = await temporaryDirectory('stackato-csr');
+  const at = (name: string) => join(folder.path, name);
+  await writeFile(at('req.conf'), `[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nCN=${commonName}\n`);
+  await exec([
+    'openssl',
+    'req',
+    '-new',
+    '-config',
+    at('req.conf'),
+    ...NEW_KEY,
+    '-keyout',
+    at('key'),
+    '-out',
+    at('csr'),
+  ]);
+  return { key: await read(at('key')), csr: await read(at('csr')) };
+}
+
+/**
+ * Signs a request of somebody else for both ends of TLS. Its subject must be this common name and nothing more; the names
+ * are ours to give.
+ *
+ * @returns the certificate, PEM
+ * @throws Error when the request is not for this common name, or not signed by its own key
+ */
+export async function signCertificateRequest(
+  csr: string,
+  authority: Authority,
+  options: { commonName: string; names: readonly string[] },
+): Promise<string> {
+  await using folder = await temporaryDirectory('stackato-sign');
+  const at = (name: string) => join(folder.path, name);
+  await writeFile(at('csr'), csr);
+  const shown = await exec(
+    ['openssl', 'req', '-in', at('csr'), '-noout', '-verify', '-subject', '-nameopt', 'RFC2253'],
+    { okCodes: [0, 1] },
+  );
+  if (shown.code !== 0 || shown.stdout.trim() !== `subject=CN=${options.commonName}`) {
+    throw new Error('the certificate request is not this node’s own');
+  }
+  await sign(authority, { folder: folder.path, names: options.names, usage: 'serverAuth,clientAuth' });
+  return read(at('certificate'));
+}
+
+/** Signs `csr` in this folder into `certificate`. */
+async function sign(
+  authority: Authority,
+  { folder, names, usage }: { folder: string; names: readonly string[]; usage: string },
+): Promise<void> {
+  const at = (name: string) => join(folder, name);
+  await writeFile(
+    at('ext.conf'),
+    [
+      ...['basicConstraints=critical,CA:FALSE', 'keyUsage=critical,digitalSignature', `extendedKeyUsage=${usage}`],
+      ...['authorityKeyIdentifier=keyid', `subjectAltName=${names.join(',')}`],
+    ].join('\n'),
+  );
+  const signer = ['-CA', authority.certificate, '-CAkey', authority.key, '-CAserial', at('serial'), '-CAcreateserial'];
+  await exec([
+    ...['openssl', 'x509', '-req', '-in', at('csr'), ...signer, '-days', '825', '-extfile', at('ext.conf')],
+    ...['-out', at('certificate')],
+  ]);
+}
+
+/** Is this a certificate of this authority for exactly these names, good for another 30 days? */
+export function isGoodCertificate(
+  pem: string,
+  wanted: { authority: Authority; names: readonly string[]; nowMs: number },
+): boolean {
   const certificate = new X509Certificate(pem);
   const has = (certificate.subjectAltName ?? '').split(', ').map((name) => name.replace('IP Address:', 'IP:'));
   return (
-    certificate.verify(new X509Certificate(wanted.ca).publicKey) &&
+    certificate.verify(new X509Certificate(readFileSync(wanted.authority.certificate)).publicKey) &&
     Date.parse(certificate.validTo) - wanted.nowMs > RENEW_BEFORE_MS &&
     [...has].sort().join() === [...wanted.names].sort().join()
   );

@@ -1,15 +1,22 @@
+import { join } from 'node:path';
+import { CommandRunner } from '../base/command-runner.ts';
 import { ConfigCopy } from '../base/config-copy.ts';
 import { HostsKeeper } from '../base/hosts-keeper.ts';
 import { LogShipper } from '../base/log-shipper.ts';
 import { NodeReporter } from '../base/node-reporter.ts';
+import { TopologyCopy } from '../base/topology-copy.ts';
 import type { Bus } from '../bus/bus.ts';
 import { componentPart } from '../bus/component.ts';
+import { linkHost, type Topology } from '../contract/topology.ts';
 import type { Readiness } from '../core/process-status.ts';
-import type { Boot } from '../platform/config.ts';
+import { type Boot, environment } from '../platform/config.ts';
 import { type Part, part } from '../platform/lifecycle.ts';
 import { writeOwnedFile } from '../platform/owned-files.ts';
+import { sourceRoot } from '../platform/paths.ts';
 import { isPostgresqlReady } from '../platform/postgresql.ts';
-import { getUser } from '../platform/system-user.ts';
+import { canConnect } from '../platform/probe.ts';
+import { getUser, type SystemUser } from '../platform/system-user.ts';
+import { writeLinks } from '../proxy/link/links.ts';
 import { Supervisord } from '../supervisor/supervisord.ts';
 import type { Role } from './role.ts';
 
@@ -39,9 +46,58 @@ export const base: Role = async (boot, bus) => {
       return () => reporter[Symbol.dispose]();
     }),
     ...hostsParts(boot, bus),
+    ...(node.isMicro ? [] : clusterParts(boot, bus, stackato)),
     componentPart({ type: 'Base', bus, boot }),
   ];
 };
+
+/** What a node of a cluster does besides: it follows the other nodes, and runs commands for the Core. */
+function clusterParts(boot: Boot, bus: Bus, stackato: SystemUser): Part[] {
+  const { node, log, paths, config } = boot;
+  const owner = process.getuid?.() === 0 ? stackato : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  const supervisor = supervisorOf(boot);
+  const apply = async (topology: Topology) => {
+    if (!topology.nodes.some(({ id }) => id === node.id)) {
+      log.warn('left-out-of-topology', { revision: topology.revision });
+      return;
+    }
+    const text = `${JSON.stringify(topology, null, 2)}\n`;
+    const wrote = await writeOwnedFile(paths.topologyFile, text, { owner: { uid: 0, gid: stackato.gid }, mode: 0o640 });
+    if (wrote) log.info('copied-topology', { revision: topology.revision, nodes: topology.nodes.length });
+    if (await writeLinks(paths, topology, { nodeId: node.id, config, owner })) {
+      await supervisor.signal('link', 'USR2');
+      log.info('changed-links', { revision: topology.revision });
+    }
+  };
+  return [
+    part('topology copy', () => {
+      const copy = new TopologyCopy({ bus, log, apply });
+      void copy.refresh();
+      return () => copy[Symbol.dispose]();
+    }),
+    part('command runner', () => {
+      const runner = new CommandRunner({
+        ...{ bus, log, nodeId: node.id, kato: join(sourceRoot, 'bin', 'kato') },
+        environment: commandEnvironment(boot),
+      });
+      return () => runner[Symbol.dispose]();
+    }),
+  ];
+}
+
+/** What kato finds in its environment here is what its operator has at this machine. */
+function commandEnvironment({ paths }: Boot): Record<string, string> {
+  const { path, stackato } = environment;
+  const hostsFile = stackato('HOSTS_FILE');
+  return {
+    PATH: path,
+    HOME: '/root',
+    LANG: 'C.UTF-8',
+    CI: '1',
+    STACKATO_STATE: paths.state,
+    ...(hostsFile === undefined ? {} : { STACKATO_HOSTS_FILE: hostsFile }),
+  };
+}
 
 function supervisorOf({ credentials, paths, config }: Boot): Supervisord {
   if (credentials.supervisor === undefined) {
@@ -57,13 +113,18 @@ function supervisorOf({ credentials, paths, config }: Boot): Supervisord {
   });
 }
 
-async function probe({ node, paths }: Boot, bus: Bus): Promise<Readiness[]> {
-  if (!node.roles.includes('primary')) return [];
-  const isUp = await isPostgresqlReady(paths);
-  return [
-    { name: 'nats', unwell: bus.status() === 'connected' ? undefined : 'refuses connections' },
-    { name: 'postgresql', unwell: isUp ? undefined : 'refuses connections' },
-  ];
+async function probe({ node, paths, config }: Boot, bus: Bus): Promise<Readiness[]> {
+  const refusing = (isUp: boolean) => (isUp ? undefined : 'refuses connections');
+  const answers: Readiness[] = [];
+  if (!node.isMicro) {
+    const isUp = await canConnect({ host: linkHost, port: config.bus.port });
+    answers.push({ name: 'link', unwell: refusing(isUp) });
+  }
+  if (node.roles.includes('primary')) {
+    answers.push({ name: 'nats', unwell: refusing(bus.status() === 'connected') });
+    answers.push({ name: 'postgresql', unwell: refusing(await isPostgresqlReady(paths)) });
+  }
+  return answers;
 }
 
 /** Only names below .localhost and .local are ours to keep: others have a name server. */

@@ -1,11 +1,21 @@
+import { readFile } from 'node:fs/promises';
+import type { Bus } from '../bus/bus.ts';
 import { componentPart } from '../bus/component.ts';
+import { busPidFile, writeBusConfig } from '../bus/server-config.ts';
+import { ClusterConfig } from '../contract/config.ts';
+import { decode } from '../contract/decode.ts';
 import { subjects } from '../contract/subjects.ts';
+import type { Topology } from '../contract/topology.ts';
+import type { Boot } from '../platform/config.ts';
 import { type Db, openDatabase } from '../platform/db.ts';
-import { readJsonIfExists } from '../platform/files.ts';
-import { part } from '../platform/lifecycle.ts';
+import { isMissing, readJsonIfExists } from '../platform/files.ts';
+import { type Part, part } from '../platform/lifecycle.ts';
 import { ConfigService } from '../primary/config-service.ts';
 import { NodeRegistry } from '../primary/node-registry.ts';
+import { Registry } from '../primary/registry.ts';
+import { ClusterStore } from '../primary/store/cluster-store.ts';
 import { ConfigStore } from '../primary/store/config-store.ts';
+import { allowDatabaseUser, banDatabaseUsers } from '../primary/store/database-users.ts';
 import { migrations } from '../primary/store/migrations.ts';
 import { NodeStore } from '../primary/store/node-store.ts';
 import { type PrimarySchema, schemaName } from '../primary/store/schema.ts';
@@ -34,6 +44,59 @@ export const primary: Role = (boot, bus) => {
       const subscription = bus.subscribe(subjects.nodeStatus, [], (status) => registry.saw(status), { serial: true });
       return () => subscription[Symbol.dispose]();
     }),
+    ...(boot.node.isMicro ? [] : clusterParts(boot, bus, { db, store })),
     componentPart({ type: 'Primary', bus, boot, varz: () => registry.varz() }),
   ];
 };
+
+/** Takes machines in and tells every node of the others. */
+function clusterParts(boot: Boot, bus: Bus, { db, store }: { db: Db<PrimarySchema>; store: ConfigStore }): Part[] {
+  const { node, paths, clock, random, log } = boot;
+  const cluster = new ClusterStore(db);
+  const registry = new Registry({
+    ...{ store: cluster, bus, paths, clock, random, log },
+    secrets: secretsOf(boot),
+    config: async () => {
+      const { config: stored } = await store.read();
+      return { stored, decoded: decode(ClusterConfig, stored, 'cluster configuration') };
+    },
+    publishUsers: (topology) => publishUsers(boot, topology),
+    database: { allow: (user) => allowDatabaseUser(db, user), ban: (index) => banDatabaseUsers(db, index) },
+  });
+  return [
+    part('topology', async () => {
+      const { id, index, address, roles, availabilityZone } = node;
+      const core = { id, index, address, name: '', roles, zones: [], availabilityZone, generation: 1 };
+      const topology = await cluster.ensureCore(core, new Date(clock.nowMs()));
+      const subscription = bus.subscribe(subjects.topologyGet, [], async (_empty, message) =>
+        message.respond(await registry.topology()),
+      );
+      await registry.announce(topology);
+      return () => subscription[Symbol.dispose]();
+    }),
+    part('registry server', async () => {
+      const { buildRegistryServer, listenOnSocket } = await import('../primary/registry-server.ts');
+      return listenOnSocket(buildRegistryServer(registry, log), paths.registrySocket);
+    }),
+  ];
+}
+
+function secretsOf({ credentials }: Boot) {
+  const { nodeKey, encryptionKey, signingKey, clientSecrets } = credentials;
+  if (!nodeKey || !encryptionKey || !signingKey || !clientSecrets) {
+    throw new Error('credentials/primary.json lacks the cluster’s keys; run `kato node setup core` again');
+  }
+  return { nodeKey, encryptionKey, signingKey, clientSecrets };
+}
+
+async function publishUsers({ paths, config, credentials }: Boot, topology: Topology): Promise<void> {
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  const { nodeKey = '' } = credentials;
+  if (!(await writeBusConfig(paths, { port: config.bus.port, nodeKey, topology, owner }))) return;
+  try {
+    process.kill(Number(await readFile(busPidFile(paths), 'utf8')), 'SIGHUP');
+  } catch (error) {
+    // A server that is not running reads its users when it starts.
+    if (!isMissing(error) && !(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}

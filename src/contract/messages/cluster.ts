@@ -36,3 +36,24 @@ export const ConfigSetReply = Type.Object({
   revision: Type.Integer({ default: 0 }),
   refused: Type.Optional(Type.String()),
 });
+
+/** `stackato.topology.changed`: nodes came, went or changed; read `stackato.topology.get` again. Ours. */
+export const TopologyChanged = Type.Object({ revision: Type.Integer() });
+
+/** `stackato.node.<id>.run`: run a kato command on that node; only the Core's kato may ask. Ours. */
+export const NodeRun = Type.Object({
+  command: Type.String({ pattern: '^[0-9a-f]{32}$', description: 'id of this run, made by who asks' }),
+  args: Type.Array(Type.String(), { description: "kato's arguments" }),
+  input: Type.Optional(Type.String({ description: 'standard input' })),
+});
+
+/** Reply to `stackato.node.<id>.run`: it was started, or why not. Ours. */
+export const NodeRunAccepted = Type.Object({ refused: Type.Optional(Type.String()) });
+
+/** `stackato.command.<id>`: what a command on another node says; the last one has its exit code. Ours. */
+export const NodeOutput = Type.Object({
+  node: Type.String(),
+  stdout: Type.Optional(Type.String()),
+  stderr: Type.Optional(Type.String()),
+  code: Type.Optional(Type.Integer()),
+});

@@ -56,7 +56,7 @@ async function openAddressed(): Promise<Node> {
 
 /** The processes of these roles on this node; all of them when none is named. */
 export function plansOf(node: Node, names: readonly string[]): ProcessPlan[] {
-  if (names.length === 0) return listProcesses(node.file.roles);
+  if (names.length === 0) return listProcesses(node.file);
   const roles = resolveRoles(names);
   if ('refused' in roles) throw new Refusal(roles.refused);
   const missing = roles.filter((role) => !node.file.roles.includes(role));
@@ -66,5 +66,5 @@ export function plansOf(node: Node, names: readonly string[]): ProcessPlan[] {
       `run \`kato role add ${missing.join(' ')}\``,
     );
   }
-  return listProcesses(roles);
+  return listProcesses({ ...node.file, roles });
 }

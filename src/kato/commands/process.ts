@@ -47,7 +47,7 @@ function listCommand(group: Command): void {
     .action(async (_options: unknown, command: Command) => {
       const node = await openNode();
       await using probe = new ReadinessProbe(node);
-      const found = await probe.look(listProcesses(node.file.roles));
+      const found = await probe.look(listProcesses(node.file));
       const rows = found.map(({ name, state, pid, uptime_s, ready, description }) => [
         name,
         coloured((ready ? 'READY' : state).padEnd(8)),
@@ -74,7 +74,7 @@ function readyCommand(group: Command, context: CommandContext): void {
     )
     .action(async (names: string[], options: { block?: number }, command: Command) => {
       const node = await openNode();
-      const plans = names.includes('all') ? listProcesses(node.file.roles) : plansNamed(node, names);
+      const plans = names.includes('all') ? listProcesses(node.file) : plansNamed(node, names);
       await using probe = new ReadinessProbe(node);
       const timeoutMs = options.block === 0 ? FOR_EVER_MS : (options.block ?? 0) * 1000;
       if (options.block !== undefined) await probe.untilReady(plans, { timeoutMs, signal: context.signal });
@@ -89,7 +89,7 @@ function readyCommand(group: Command, context: CommandContext): void {
 }
 
 function plansNamed(node: Node, names: readonly string[]): ProcessPlan[] {
-  const plans = listProcesses(node.file.roles);
+  const plans = listProcesses(node.file);
   const unknown = names.filter((name) => !plans.some((plan) => plan.name === name));
   if (unknown.length > 0) {
     const known = plans.map(({ name }) => name);

@@ -3,6 +3,7 @@ import { type RoleName, roleNames } from '../../contract/node.ts';
 import {
   builtRoles,
   listProcesses,
+  listRoleProcesses,
   planRoleChange,
   resolveRoles,
   roleDescriptions,
@@ -83,21 +84,21 @@ async function change(
   { add, remove, start = true }: { add: readonly RoleName[]; remove: readonly RoleName[]; start: boolean | undefined },
 ): Promise<void> {
   const terminal = terminalOf(command);
-  const { roles: before, isMicro = false, address, coreAddress } = node.file;
-  const planned = planRoleChange({ roles: before, isCore: address === coreAddress, isMicro }, { add, remove });
+  const { isMicro = false, address, coreAddress } = node.file;
+  const planned = planRoleChange({ ...node.file, isCore: address === coreAddress, isMicro }, { add, remove });
   if ('refused' in planned) throw new Refusal(planned.refused);
   const options = { say: terminal.say, signal: context.signal };
   if (await ensureRolePackages(add, context.signal)) terminal.say('installed the Debian packages that were missing');
   const isUp = await node.supervisor.isRunning();
-  const stopped = listProcesses(before).filter(({ name }) => planned.stopped.includes(name));
+  const stopped = listProcesses(node.file).filter(({ name }) => planned.stopped.includes(name));
   // Also what a killed supervisord left: nothing else would ever end it.
   await stopProcesses(node, stopped, options);
   await writeRoles(node, planned.roles);
   const after = await openNode();
-  const started = listProcesses(planned.roles).filter(({ name }) => planned.started.includes(name));
+  const started = listProcesses(after.file).filter(({ name }) => planned.started.includes(name));
   if (isUp && start) await startProcesses(after, started, options);
   // base reads its roles when it starts.
-  if (isUp) await restartProcesses(after, listProcesses(['base']), options);
+  if (isUp) await restartProcesses(after, listRoleProcesses('base'), options);
   terminal.result(`roles: ${planned.roles.join(', ')}`, {
     roles: planned.roles,
     started: start ? planned.started : [],
@@ -120,7 +121,7 @@ function infoCommand(group: Command): void {
         role,
         description: roleDescriptions[role],
         isAvailable: builtRoles.includes(role),
-        processes: listProcesses([role]).map(({ name }) => name),
+        processes: listRoleProcesses(role).map(({ name }) => name),
         groups: Object.entries(roleGroups).flatMap(([group, members]) => (members.includes(role) ? [group] : [])),
       }));
       const rows = value.map(({ role, description, isAvailable, processes }) => [

@@ -3,7 +3,7 @@ import type { PayloadOf } from '../../contract/subject.ts';
 import { subjects } from '../../contract/subjects.ts';
 import { platformVersion } from '../../contract/version.ts';
 import { type ProcessReport, reportRole } from '../../core/process-status.ts';
-import { listProcesses } from '../../core/role-plan.ts';
+import { listProcesses, listRoleProcesses } from '../../core/role-plan.ts';
 import { type Node, openNode } from '../node.ts';
 import { ReadinessProbe } from '../readiness.ts';
 import { coloured, table } from '../terminal.ts';
@@ -23,7 +23,7 @@ export function statusCommand(program: Command, context: CommandContext): void {
     .action(async (options: { all?: boolean }, command: Command) => {
       const node = await openNode();
       await using probe = new ReadinessProbe(node);
-      const own = ownReport(node, await probe.look(listProcesses(node.file.roles)));
+      const own = ownReport(node, await probe.look(listProcesses(node.file)));
       const nodes = options.all ? await allNodes(probe, own) : [own];
       const value = nodes.map((one) => ({ ...one, roles: rolesOf(one) }));
       const text = nodes.map((one) => formatNode(one, nodes.length > 1)).join('\n\n');
@@ -47,7 +47,7 @@ async function allNodes(probe: ReadinessProbe, own: NodeReport): Promise<NodeRep
 
 function rolesOf({ roles, processes }: NodeReport): { role: string; state: string; processes: string[] }[] {
   return roles.map((role) => {
-    const names = listProcesses([role]).map(({ name }) => name);
+    const names = listRoleProcesses(role).map(({ name }) => name);
     const own = processes.filter(({ name }) => names.includes(name));
     return { role, state: reportRole(own), processes: names };
   });
@@ -55,7 +55,7 @@ function rolesOf({ roles, processes }: NodeReport): { role: string; state: strin
 
 function formatNode(report: NodeReport, isNamed: boolean): string {
   const rows = rolesOf(report).map(({ role, state }) => {
-    const names = listProcesses([role]).map(({ name }) => name);
+    const names = listRoleProcesses(role).map(({ name }) => name);
     const late = report.processes.filter(({ name, ready }) => names.includes(name) && !ready);
     const why = late.map(
       ({ name, state: is, description }) => `${name} ${is.toLowerCase()}${description ? `, ${description}` : ''}`,

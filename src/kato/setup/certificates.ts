@@ -1,7 +1,19 @@
+import { chown, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { busCertificate } from '../../bus/server-config.ts';
 import { systemClock } from '../../platform/clock.ts';
-import { getUser } from '../../platform/system-user.ts';
-import { ensureAuthority, ensureServerCertificate } from '../../platform/tls.ts';
+import { readTextIfExists } from '../../platform/files.ts';
+import { certificateNames } from '../../contract/topology.ts';
+import { writeOwnedFile } from '../../platform/owned-files.ts';
+import { getUser, type SystemUser } from '../../platform/system-user.ts';
+import {
+  type Authority,
+  ensureAuthority,
+  ensureServerCertificate,
+  isGoodCertificate,
+  makeCertificateRequest,
+  signCertificateRequest,
+} from '../../platform/tls.ts';
 import type { Node } from '../node.ts';
 import type { Step } from './step.ts';
 
@@ -10,11 +22,6 @@ export const makeCertificates: Step = {
   title: 'Certificates',
   run: async ({ node }) => ((await ensureCertificates(await node())) ? 'done' : 'already'),
 };
-
-/** The bus server's certificate and key, in one file. */
-export function busCertificate(node: Pick<Node, 'paths'>): string {
-  return join(node.paths.tls, 'nats.pem');
-}
 
 async function ensureCertificates(node: Node): Promise<boolean> {
   const { paths, config, file } = node;
@@ -31,7 +38,22 @@ async function ensureCertificates(node: Node): Promise<boolean> {
     await ensureServerCertificate(join(paths.tls, 'router.pem'), authority, { names: routerNames, owner: root, nowMs }),
   );
   made.push(
-    await ensureServerCertificate(busCertificate(node), authority, { names: busNames, owner: stackato, nowMs }),
+    await ensureServerCertificate(busCertificate(paths), authority, { names: busNames, owner: stackato, nowMs }),
   );
+  if (!file.isMicro) made.push(await ensureNodeCertificate(node, authority, stackato));
   return made.some(Boolean);
+}
+
+/** The Core's own certificate for the links; the primary signs those of other nodes, and needs the key for it. */
+async function ensureNodeCertificate(node: Node, authority: Authority, stackato: SystemUser): Promise<boolean> {
+  const { paths, file } = node;
+  await chown(authority.key, stackato.uid, stackato.gid);
+  const existing = await readTextIfExists(paths.nodeCertificate);
+  const names = certificateNames(file);
+  if (existing !== undefined && isGoodCertificate(existing, { authority, names, nowMs: systemClock.nowMs() })) return false;
+  const { key, csr } = await makeCertificateRequest(file.id);
+  const certificate = await signCertificateRequest(csr, authority, { commonName: file.id, names });
+  const ca = await readFile(authority.certificate, 'utf8');
+  await writeOwnedFile(paths.nodeCertificate, `${certificate}${ca}${key}`, { owner: stackato, mode: 0o600 });
+  return true;
 }

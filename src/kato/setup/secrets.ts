@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { busUserNames } from '../../core/bus-permissions.ts';
 import { readJsonIfExists } from '../../platform/files.ts';
 import { writeOwnedFile } from '../../platform/owned-files.ts';
 import type { Paths } from '../../platform/paths.ts';
@@ -11,11 +10,12 @@ const DATABASE_USERS = ['primary', 'controller', 'aok', 'health_manager'];
 
 /** Every secret of the cluster. */
 export type Secrets = {
-  bus: Record<string, string>;
   database: Record<string, string>;
   clients: Record<string, string>;
   encryptionKey: string;
   signingKey: string;
+  /** Passwords of the bus, and those of other nodes for the database, are derived from it. */
+  nodeKey: string;
   supervisor: string;
 };
 
@@ -28,11 +28,11 @@ export async function readOrMakeSecrets(paths: Paths): Promise<Secrets> {
   const each = (names: readonly string[], kept: Record<string, string> = {}) =>
     Object.fromEntries(names.map((name) => [name, kept[name] ?? password()]));
   const secrets: Secrets = {
-    bus: each(busUserNames, existing.bus),
     database: each(DATABASE_USERS, existing.database),
     clients: each(['ssh-proxy', 'cloud_controller', 'doppler', 'logyard'], existing.clients),
     encryptionKey: existing.encryptionKey ?? key(),
     signingKey: existing.signingKey ?? key(),
+    nodeKey: existing.nodeKey ?? key(),
     supervisor: existing.supervisor ?? password(),
   };
   await writeOwnedFile(file, `${JSON.stringify(secrets, null, 2)}\n`, { owner: root, mode: 0o600 });
@@ -44,12 +44,8 @@ export async function readDatabasePasswords(paths: Paths): Promise<Record<string
   return (await readSecrets(paths)).database;
 }
 
-/** Passwords of the bus's users. */
-export async function readBusPasswords(paths: Paths): Promise<Record<string, string>> {
-  return (await readSecrets(paths)).bus;
-}
-
-async function readSecrets(paths: Paths): Promise<Secrets> {
+/** Every secret of the cluster, as set-up made them. */
+export async function readSecrets(paths: Paths): Promise<Secrets> {
   const secrets = (await readJsonIfExists(join(paths.setup, 'secrets.json'))) as Secrets | undefined;
   if (secrets === undefined)
     throw new Refusal(`${paths.setup}/secrets.json is missing`, 'run `kato node setup micro` again');

@@ -10,7 +10,7 @@ export const prepareDatabase: Step = {
   title: 'Database users',
   run: async (context) => {
     const node = await context.node();
-    const database = listProcesses(node.file.roles).filter(({ name }) => name === 'postgresql');
+    const database = listProcesses(node.file).filter(({ name }) => name === 'postgresql');
     await startProcesses(node, database, { say: () => {}, signal: context.signal });
     await prepareControlDatabase(node.paths, await readDatabasePasswords(node.paths));
     return 'already';
@@ -22,7 +22,7 @@ export const startEverything: Step = {
   title: 'Start every role',
   run: async (context) => {
     const node = await context.node();
-    const plans = listProcesses(node.file.roles);
+    const plans = listProcesses(node.file);
     await using probe = new ReadinessProbe(node);
     if ((await probe.look(plans)).every(({ ready }) => ready)) return 'already';
     await startProcesses(node, plans, {

@@ -1,10 +1,11 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { busPassword } from '../../bus/server-config.ts';
 import { ClusterConfig } from '../../contract/config.ts';
 import { decode } from '../../contract/decode.ts';
 import type { CredentialsFile, NodeFile } from '../../contract/node.ts';
 import { busUserNames } from '../../core/bus-permissions.ts';
-import { microRoles, planRoleChange, resolveRoles } from '../../core/role-plan.ts';
+import { coreRoles, microRoles, planRoleChange, resolveRoles } from '../../core/role-plan.ts';
 import { describeStagingSettings, stagingSettings } from '../../core/staging-settings.ts';
 import { isFileSync } from '../../platform/accessible.ts';
 import { environment } from '../../platform/config.ts';
@@ -19,7 +20,7 @@ import { findOpenCode, isStateOpen, openCode } from '../code.ts';
 import type { Node } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { readOrMakeSecrets, type Secrets } from './secrets.ts';
-import type { SetupContext, Step } from './step.ts';
+import type { SetupContext, SetupOptions, Step } from './step.ts';
 
 const root: SystemUser = { name: 'root', uid: 0, gid: 0 };
 
@@ -57,7 +58,8 @@ function initialConfig({ options }: SetupContext) {
   return { config, described: describeStagingSettings(staging) };
 }
 
-async function makeFolders(paths: Paths, users: { stackato: SystemUser; postgres: SystemUser }): Promise<void> {
+/** The state folder's own folders, each with its owner. */
+export async function makeFolders(paths: Paths, users: { stackato: SystemUser; postgres: SystemUser }): Promise<void> {
   await mkdir(paths.state, { recursive: true });
   const folders: [string, SystemUser, number][] = [
     [paths.state, root, 0o755],
@@ -67,6 +69,8 @@ async function makeFolders(paths: Paths, users: { stackato: SystemUser; postgres
     [paths.log, root, 0o755],
     [paths.setup, root, 0o700],
     [paths.supervisor, root, 0o700],
+    [paths.link, users.stackato, 0o700],
+    [dirname(paths.registrySocket), users.stackato, 0o700],
     [paths.nats, users.stackato, 0o700],
     [paths.postgresql, users.postgres, 0o700],
     [join(paths.run, 'postgresql'), users.postgres, 0o755],
@@ -87,13 +91,9 @@ async function makeFolders(paths: Paths, users: { stackato: SystemUser; postgres
 
 async function writeNodeFile(paths: Paths, { options }: SetupContext): Promise<boolean> {
   const existing = (await readJsonIfExists(paths.nodeFile)) as Partial<NodeFile> | undefined;
-  const wanted = resolveRoles(options.roles.length > 0 ? ['base', 'primary', ...options.roles] : microRoles);
-  if ('refused' in wanted) throw new Refusal(wanted.refused);
-  const change = planRoleChange(
-    { roles: ['base', 'primary'], isCore: true, isMicro: true },
-    { add: wanted.filter((role) => role !== 'base' && role !== 'primary'), remove: [] },
-  );
-  if ('refused' in change) throw new Refusal(change.refused);
+  const isMicro = options.kind === 'micro';
+  const planned = rolesOf(options);
+  const keeps = options.roles.length === 0 && (existing?.isMicro ?? false) === isMicro;
   const address = await findAddress();
   const hostsFile = environment.stackato('HOSTS_FILE') ?? existing?.hostsFile;
   const node: NodeFile = {
@@ -101,13 +101,26 @@ async function writeNodeFile(paths: Paths, { options }: SetupContext): Promise<b
     index: existing?.index ?? 0,
     address,
     coreAddress: address,
-    roles: options.roles.length > 0 ? [...change.roles] : (existing?.roles ?? [...change.roles]),
+    roles: keeps ? (existing?.roles ?? planned) : planned,
     zone: existing?.zone ?? 'default',
     availabilityZone: existing?.availabilityZone ?? 'default',
-    isMicro: true,
+    ...(isMicro ? { isMicro } : {}),
     ...(hostsFile === undefined ? {} : { hostsFile }),
   };
   return writeNode(paths, node);
+}
+
+/** The roles that set-up gives a node that is on its own. */
+function rolesOf({ kind, roles }: Pick<SetupOptions, 'kind' | 'roles'>): string[] {
+  const given = roles.length > 0 ? roles : kind === 'micro' ? microRoles : coreRoles;
+  const wanted = resolveRoles(given);
+  if ('refused' in wanted) throw new Refusal(wanted.refused);
+  const change = planRoleChange(
+    { roles: ['base', 'primary'], isCore: true, isMicro: kind === 'micro' },
+    { add: wanted.filter((role) => role !== 'base' && role !== 'primary'), remove: [] },
+  );
+  if ('refused' in change) throw new Refusal(change.refused);
+  return [...change.roles];
 }
 
 /** Later changes go through `kato config set`: the file is a copy of what the primary keeps. */
@@ -135,18 +148,24 @@ async function writeCredentials(paths: Paths, stackato: SystemUser, busPort: num
 function credentialsOf(name: string, paths: Paths, secrets: Secrets & { busPort: number }): CredentialsFile {
   const databasePassword = secrets.database[name];
   const holdsKeys = name === 'controller' || name === 'aok';
+  const keys = {
+    encryptionKey: secrets.encryptionKey,
+    clientSecrets: secrets.clients,
+    signingKey: secrets.signingKey,
+  };
   return {
     bus: {
       servers: [`tls://127.0.0.1:${secrets.busPort}`],
       user: name,
-      password: secrets.bus[name] ?? '',
+      password: busPassword(secrets.nodeKey, { user: name, generation: 1 }),
       caFile: paths.caCertificate,
     },
     ...(databasePassword === undefined
       ? {}
       : { databaseUrl: postgresqlUrl(paths, { name, password: databasePassword }) }),
-    ...(holdsKeys ? { encryptionKey: secrets.encryptionKey, clientSecrets: secrets.clients } : {}),
-    ...(holdsKeys || name === 'kato' ? { signingKey: secrets.signingKey } : {}),
+    ...(holdsKeys ? keys : {}),
+    ...(name === 'kato' ? { signingKey: secrets.signingKey } : {}),
+    ...(name === 'primary' ? { ...keys, nodeKey: secrets.nodeKey } : {}),
     ...(name === 'base' || name === 'kato' ? { supervisor: { user: 'kato', password: secrets.supervisor } } : {}),
   };
 }
@@ -163,6 +182,7 @@ export async function refreshAddress(node: Node): Promise<boolean> {
   return address !== node.file.address && writeNode(node.paths, { ...node.file, address, coreAddress: address });
 }
 
-function writeNode(paths: Paths, node: NodeFile): Promise<boolean> {
+/** Writes who this node is. */
+export function writeNode(paths: Paths, node: NodeFile): Promise<boolean> {
   return writeOwnedFile(paths.nodeFile, `${JSON.stringify(node, null, 2)}\n`, { owner: root, mode: 0o644 });
 }

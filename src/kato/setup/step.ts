@@ -5,6 +5,8 @@ import { formatElapsed, type Terminal } from '../terminal.ts';
 
 /** What the operator asked for. */
 export type SetupOptions = {
+  /** A whole cluster by itself, or the first node of one. */
+  readonly kind: 'micro' | 'core';
   readonly domain: string | undefined;
   readonly email: string | undefined;
   readonly org: string | undefined;

@@ -12,13 +12,14 @@ import { findNewAdmin, forgetAdminPassword, makeFirstAdmin, makeOrganization } f
 import { checkMachine } from './machine.ts';
 import { installPackages } from './packages.ts';
 import { checkPorts } from './ports.ts';
+import { makeLinks } from './links.ts';
 import { makeStack } from './stack.ts';
 import { prepareDatabase, startEverything } from './start.ts';
 import { writeState } from './state-folder.ts';
 import { runSteps, type SetupContext, type SetupOptions, type Step } from './step.ts';
 import { pushWelcome, schemeOf, welcomeHost } from './welcome.ts';
 
-const steps: readonly Step[] = [
+const microSteps: readonly Step[] = [
   checkMachine,
   installPackages,
   checkPorts,
@@ -35,6 +36,10 @@ const steps: readonly Step[] = [
   pushWelcome,
   installBootService,
 ];
+
+const coreSteps: readonly Step[] = microSteps
+  .filter((step) => step !== makeStack && step !== pushWelcome)
+  .flatMap((step) => (step === makeDatabase ? [step, makeLinks] : [step]));
 
 /** Turns this machine into a micro cloud; repeating it finishes what was interrupted and changes nothing else. */
 export async function setupMicro(

@@ -1,0 +1,110 @@
+import { type RoleName, roleNames } from '../contract/node.ts';
+import type { Topology, TopologyNode } from '../contract/topology.ts';
+import { planRoleChange } from './role-plan.ts';
+
+/** Why something about a cluster's nodes can't be, and what to do. */
+export type ClusterRefusal = { readonly refused: string; readonly next: string };
+
+/** A join token as stored. */
+export type JoinToken = {
+  readonly expiresAtMs: number;
+  readonly usesLeft: number;
+  /** Nodes that joined with it; each may repeat its join. */
+  readonly usedBy: readonly string[];
+};
+
+export type Joining = {
+  readonly id: string;
+  readonly address: string;
+  readonly version: string;
+  readonly isVersionForced: boolean;
+  readonly roles: readonly string[];
+  readonly clockMs: number;
+};
+
+const CLOCK_TOLERANCE_MS = 60_000;
+
+/** May this machine join? Undefined when it may. */
+export function judgeJoin(
+  joining: Joining,
+  cluster: { topology: Topology; token: JoinToken | undefined; version: string; nowMs: number },
+): ClusterRefusal | undefined {
+  const { topology, token, version, nowMs } = cluster;
+  const isKnown = token?.usedBy.includes(joining.id) ?? false;
+  if (token === undefined || token.expiresAtMs < nowMs) {
+    return {
+      refused: 'the join token is not valid, or no longer',
+      next: 'make a new one on the Core node: kato node token',
+    };
+  }
+  if (token.usesLeft < 1 && !isKnown) {
+    return { refused: 'the join token was used already', next: 'make a new one on the Core node: kato node token' };
+  }
+  const versions = judgeVersions(joining, version);
+  if (versions !== undefined) return versions;
+  const skewMs = joining.clockMs - nowMs;
+  if (Math.abs(skewMs) > CLOCK_TOLERANCE_MS) {
+    const way = skewMs > 0 ? 'ahead of' : 'behind';
+    return {
+      refused: `this machine's clock is ${Math.round(Math.abs(skewMs) / 1000)} s ${way} the Core's`,
+      next: 'set the clock (for example: apt-get install -y chrony), then attach again',
+    };
+  }
+  return judgeAddress(joining, topology) ?? judgeRoles(joining.roles);
+}
+
+/** Nodes of one cluster run one minor version; patch levels may differ. */
+export function areCompatible(one: string, other: string): boolean {
+  const minor = (version: string) => version.split('.').slice(0, 2).join('.');
+  return minor(one) === minor(other);
+}
+
+function judgeVersions({ version: theirs, isVersionForced }: Joining, ours: string): ClusterRefusal | undefined {
+  if (areCompatible(theirs, ours) || isVersionForced) return undefined;
+  const isOlder = theirs.localeCompare(ours, 'en', { numeric: true }) < 0;
+  return {
+    refused: `this machine runs version ${theirs}, the cluster ${ours}`,
+    next: `upgrade ${isOlder ? 'this machine' : 'the cluster (kato node upgrade on the Core)'} first, or attach with --force`,
+  };
+}
+
+/** An address belongs to one node. */
+export function judgeAddress(
+  node: { readonly id: string; readonly address: string },
+  topology: Topology,
+): ClusterRefusal | undefined {
+  const holder = topology.nodes.find(({ id, address }) => address === node.address && id !== node.id);
+  if (holder === undefined) return undefined;
+  return {
+    refused: `the address ${node.address} belongs to another node of the cluster (${describeNode(holder)})`,
+    next: `if that node is gone, run on the Core: kato node remove ${node.address}`,
+  };
+}
+
+/** Roles of a node that is not the Core. */
+export function judgeRoles(roles: readonly string[]): ClusterRefusal | undefined {
+  const unknown = roles.filter((role) => !roleNames.some((name) => name === role));
+  if (unknown.length > 0)
+    return { refused: `there is no role ${unknown.join(', ')}`, next: 'kato role info lists them' };
+  const planned = planRoleChange(
+    { roles: ['base'], isCore: false, isMicro: false },
+    { add: roles.filter((role) => role !== 'base') as RoleName[], remove: [] },
+  );
+  return 'refused' in planned ? { refused: planned.refused, next: 'attach with other roles (-e)' } : undefined;
+}
+
+/** May this node be taken out of the cluster? Undefined when it may. */
+export function judgeRemoval(nodeId: string, topology: Topology): ClusterRefusal | undefined {
+  const node = topology.nodes.find(({ id }) => id === nodeId);
+  if (node === undefined) return { refused: 'the cluster has no such node', next: 'kato node list' };
+  if (node.id !== topology.core) return undefined;
+  return {
+    refused: 'this is the Core node: the cluster is nothing without it',
+    next: 'to move the Core to another machine, restore a backup there (kato data import)',
+  };
+}
+
+/** How a node is told from others in texts: its name or index. */
+export function describeNode(node: Pick<TopologyNode, 'name' | 'index' | 'address'>): string {
+  return `node ${node.index}${node.name === '' ? '' : `, ${node.name}`}, ${node.address}`;
+}
