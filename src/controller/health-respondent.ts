@@ -76,8 +76,8 @@ export class HealthRespondent {
   }
 
   #credentials() {
-    const { signingKey, config } = this.#controller;
-    return { user: 'bulk_api', password: signingKey, url: `http://127.0.0.1:${config.controller.port}` };
+    const { signingKey, serviceHost, config } = this.#controller;
+    return { user: 'bulk_api', password: signingKey, url: `http://${serviceHost}:${config.controller.port}` };
   }
 
   async #exited(exited: Exited): Promise<void> {

@@ -64,7 +64,14 @@ export class Dea {
     this.#cursors = new Cursors(paths.dea);
     this.#snapshot = new Snapshot(paths.dea, () => this.registry.list().map((instance) => instance.record()));
     this.#droplets = options.droplets ?? new Droplets({ engine, clock, log, directory: paths.dea });
-    this.#routes = new Routes({ bus, clock, intervalS: config.dea.registerS, node, registry: this.registry });
+    this.#routes = new Routes({
+      bus,
+      clock,
+      intervalS: config.dea.registerS,
+      node,
+      linkPort: config.link.instancePort,
+      registry: this.registry,
+    });
     this.#keeper = new Keeper({
       ...{ clock, random, log, node, config, bus, engine, probe },
       registry: this.registry,

@@ -1,13 +1,22 @@
 import type { Bus } from '../bus/bus.ts';
 import { Registrant, type Registration } from '../bus/registrant.ts';
 import { isRouted } from '../core/instance-state.ts';
+import { instanceLinkName } from '../core/link-plan.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Instance } from './instance.ts';
 import type { Registry } from './registry.ts';
 
+type RoutesNode = {
+  readonly id: string;
+  readonly address: string;
+  readonly availabilityZone: string;
+  readonly isMicro?: boolean | undefined;
+};
+
 /** Keeps the routers told of what runs here. */
 export class Routes implements AsyncDisposable {
-  readonly #node: { readonly address: string; readonly availabilityZone: string };
+  readonly #node: RoutesNode;
+  readonly #linkPort: number;
   readonly #registrant: Registrant;
   #isLeaving = false;
 
@@ -15,10 +24,13 @@ export class Routes implements AsyncDisposable {
     bus: Bus;
     clock: Clock;
     intervalS: number;
-    node: { readonly address: string; readonly availabilityZone: string };
+    node: RoutesNode;
+    /** Where other nodes reach the instances by TLS. */
+    linkPort: number;
     registry: Registry;
   }) {
     this.#node = options.node;
+    this.#linkPort = options.linkPort;
     const { bus, clock, intervalS, registry } = options;
     const registrations = () =>
       this.#isLeaving
@@ -55,6 +67,12 @@ export class Routes implements AsyncDisposable {
     return this.#registrant[Symbol.asyncDispose]();
   }
 
+  /** On other nodes the plain port is for nobody: routers there go through this node's link, which proves who it is. */
+  #linkOf(hostPort: number): Partial<Registration> {
+    if (this.#node.isMicro) return {};
+    return { tls_port: this.#linkPort, server_cert_domain_san: instanceLinkName(this.#node.id, hostPort) };
+  }
+
   /** One registration for each protocol among the uris. */
   registrationsOf(instance: Instance, uris = instance.uris): Registration[] {
     const { placement, message } = instance;
@@ -63,6 +81,7 @@ export class Routes implements AsyncDisposable {
     return [...byProtocol].map(([protocol, some]) => ({
       host: this.#node.address,
       port: placement.hostPort,
+      ...this.#linkOf(placement.hostPort),
       ...(protocol === 'http1' ? {} : { protocol }),
       uris: some,
       app: instance.appGuid,

@@ -3,6 +3,7 @@ import { componentPart } from '../bus/component.ts';
 import { Registrant } from '../bus/registrant.ts';
 import { systemHosts } from '../contract/hosts.ts';
 import { subjects } from '../contract/subjects.ts';
+import { serviceHost } from '../contract/topology.ts';
 import type { Boot } from '../platform/config.ts';
 import { type Part, part } from '../platform/lifecycle.ts';
 import { tokenVerifier } from '../platform/token-verifier.ts';
@@ -58,7 +59,7 @@ function routePart(boot: Boot, bus: Bus): Part {
   const hosts = systemHosts(cluster.domain);
   const path = '/stackato/v1/stream';
   const registration = {
-    host: LISTEN,
+    host: serviceHost(boot.node),
     port: logyard.port,
     // The console and the API's clients find the stream on the host they know, too.
     uris: [hosts.logCache, `${hosts.console}${path}`, `${hosts.api}${path}`],

@@ -7,6 +7,7 @@ import type { Bus } from '../bus/bus.ts';
 import { componentPart } from '../bus/component.ts';
 import { Registrant } from '../bus/registrant.ts';
 import { systemHosts } from '../contract/hosts.ts';
+import { serviceHost } from '../contract/topology.ts';
 import type { Boot } from '../platform/config.ts';
 import { type Db, openDatabase } from '../platform/db.ts';
 import { part } from '../platform/lifecycle.ts';
@@ -53,7 +54,7 @@ async function listen(service: Aok, boot: Boot): Promise<() => Promise<void>> {
 function registerRoutes(boot: Boot, bus: Bus): () => Promise<void> {
   const hosts = systemHosts(boot.config.cluster.domain);
   const registration = {
-    host: LISTEN,
+    host: serviceHost(boot.node),
     port: boot.config.aok.port,
     uris: [hosts.login, hosts.uaa, hosts.aok, `${hosts.console}/oauth`],
     tags: { component: 'aok' },

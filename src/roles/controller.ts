@@ -4,6 +4,7 @@ import type { Bus } from '../bus/bus.ts';
 import { componentPart } from '../bus/component.ts';
 import { Registrant } from '../bus/registrant.ts';
 import { systemHosts } from '../contract/hosts.ts';
+import { serviceHost } from '../contract/topology.ts';
 import { consoleFiles } from '../controller/api/console-files.ts';
 import type { Controller, ControllerDb } from '../controller/api/controller.ts';
 import { JobWorker } from '../controller/api/job-worker.ts';
@@ -49,6 +50,7 @@ export const controller: Role = async (boot, bus) => {
     bus,
     blobs: await openBlobStore(boot),
     config: boot.config,
+    serviceHost: serviceHost(boot.node),
     clock: boot.clock,
     random: boot.random,
     log: boot.log,
@@ -136,7 +138,7 @@ function registerRoutes(boot: Boot, bus: Bus): () => Promise<void> {
   const { domain } = boot.config.cluster;
   const hosts = systemHosts(domain);
   const registration = {
-    host: LISTEN,
+    host: serviceHost(boot.node),
     port: boot.config.controller.port,
     uris: [hosts.api, hosts.console, domain],
     tags: { component: 'CloudController' },

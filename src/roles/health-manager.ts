@@ -1,3 +1,4 @@
+import { serviceHost } from '../contract/topology.ts';
 import { BulkApi } from '../health/bulk-api.ts';
 import { soleLeadership } from '../health/leadership.ts';
 import { forgetfulNotebook } from '../health/notebook.ts';
@@ -12,6 +13,6 @@ export const healthManager: Role = (boot, bus) => {
   const { databaseUrl } = credentials;
   const leadership = databaseUrl ? new DatabaseLeadership({ databaseUrl, clock, log }) : soleLeadership();
   const notebook = databaseUrl ? new DatabaseNotebook(databaseUrl) : forgetfulNotebook();
-  const source = new BulkApi(bus, `http://127.0.0.1:${config.controller.port}`);
+  const source = new BulkApi(bus, `http://${serviceHost(boot.node)}:${config.controller.port}`);
   return healthParts(boot, bus, { source, leadership, notebook });
 };

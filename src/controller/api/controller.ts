@@ -21,6 +21,8 @@ export type Controller = {
   readonly bus: Bus;
   readonly blobs: BlobStore;
   readonly config: ClusterConfig;
+  /** Host at which every node of the cluster reaches the controllers. */
+  readonly serviceHost: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -71,6 +71,7 @@ export async function testApi(options: {
     random: systemRandom,
     log: silentLog,
     box: secretBox(KEY),
+    serviceHost: '127.0.0.1',
     signingKey: KEY,
     verifyToken: async (authorization) => claimsOf(authorization),
     events: noEvents,

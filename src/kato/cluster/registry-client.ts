@@ -1,0 +1,116 @@
+import { request } from 'node:http';
+import type { TSchema } from 'typebox';
+import Type, { type Static } from 'typebox';
+import { decode } from '../../contract/decode.ts';
+import { type NodeChange, NodeMaterial, RegistryRefusal } from '../../contract/registry.ts';
+import { Topology } from '../../contract/topology.ts';
+import type { Node } from '../node.ts';
+import { Refusal } from '../refusal.ts';
+
+const TIMEOUT_MS = 30_000;
+const Token = Type.Object({ token: Type.String() });
+
+/** The Core's node registry, as the Core's own kato reaches it, or that of another node over its link. */
+export class RegistryClient {
+  readonly #socket: string;
+  readonly #where: string;
+
+  constructor(node: Pick<Node, 'file' | 'paths'>) {
+    if (node.file.isMicro) {
+      throw new Refusal(
+        'this node is a micro cloud: it has no other nodes',
+        'run `kato node setup core api.DOMAIN` first',
+      );
+    }
+    const isCore = node.file.roles.includes('primary');
+    this.#socket = isCore ? node.paths.registrySocket : node.paths.registryLinkSocket;
+    this.#where = isCore ? 'the node registry' : `the Core node (${node.file.coreAddress})`;
+  }
+
+  topology(): Promise<Topology> {
+    return this.#call('GET', '/v1/topology', Topology);
+  }
+
+  async makeToken(wanted: { lifeS: number; uses: number }): Promise<string> {
+    return (await this.#call('POST', '/v1/tokens', Token, wanted)).token;
+  }
+
+  /** A change of this node; without any, what it needs on its disk. */
+  changeSelf(change: NodeChange): Promise<NodeMaterial> {
+    return this.#call('POST', '/v1/node', NodeMaterial, change);
+  }
+
+  /** A change of another node; only on the Core. */
+  change(nodeId: string, change: NodeChange): Promise<NodeMaterial> {
+    return this.#call('POST', `/v1/nodes/${nodeId}`, NodeMaterial, change);
+  }
+
+  renewSelf(): Promise<NodeMaterial> {
+    return this.#call('POST', '/v1/node/renew', NodeMaterial);
+  }
+
+  /** Takes this node out of the cluster. */
+  leave(): Promise<Topology> {
+    return this.#call('DELETE', '/v1/node', Topology);
+  }
+
+  /** Takes another node out of the cluster; only on the Core. */
+  remove(nodeId: string): Promise<Topology> {
+    return this.#call('DELETE', `/v1/nodes/${nodeId}`, Topology);
+  }
+
+  async #call<T extends TSchema>(method: string, path: string, schema: T, body?: unknown): Promise<Static<T>> {
+    const { status, text } = await this.#send(method, path, body);
+    return readAnswer(schema, { status, text, where: this.#where });
+  }
+
+  #send(method: string, path: string, body: unknown): Promise<{ status: number; text: string }> {
+    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+    const away = (cause: Error) =>
+      reject(
+        new Refusal(`${this.#where} does not answer: ${cause.message}`, 'run `kato status` here and on the Core node', {
+          cause,
+        }),
+      );
+    const json = body === undefined ? undefined : JSON.stringify(body);
+    const sent = request(
+      {
+        ...{ socketPath: this.#socket, method, path, agent: false, signal: AbortSignal.timeout(TIMEOUT_MS) },
+        headers:
+          json === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) },
+      },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.on('error', away);
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      },
+    );
+    sent.on('error', away);
+    sent.end(json);
+    return promise;
+  }
+}
+
+/**
+ * What the registry answered.
+ *
+ * @throws Refusal with the registry's own reason and advice
+ */
+export function readAnswer<T extends TSchema>(
+  schema: T,
+  { status, text, where }: { status: number; text: string; where: string },
+): Static<T> {
+  if (status === 200) return decode(schema, JSON.parse(text), `answer of ${where}`);
+  try {
+    const { error, next } = decode(RegistryRefusal, JSON.parse(text), 'refusal');
+    throw new Refusal(`${where} refused: ${error}`, next);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal(`${where} answered ${status}`, 'read primary.log and link.log on the Core node', {
+      cause: error,
+    });
+  }
+}
