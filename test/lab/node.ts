@@ -135,7 +135,8 @@ export class LabNode {
     const rules = [
       `table ip ${this.#link} {`,
       '  chain out { type nat hook postrouting priority srcnat;',
-      `    ip saddr ${this.#subnet}.0/24 oifname != "${this.#link}" masquerade`,
+      // Nodes see each other as they are.
+      `    ip saddr ${this.#subnet}.0/24 ip daddr != 10.249.0.0/16 oifname != "${this.#link}" masquerade`,
       '  }',
       '}',
     ];

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { Refusal } from '../refusal.ts';
-import { setupMicro } from '../setup/micro.ts';
+import { setUpFirstNode } from '../setup/first-node.ts';
+import { clusterCommands } from './cluster.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 
 type Options = {
@@ -12,23 +13,22 @@ type Options = {
   welcome: boolean;
 };
 
-/** `kato node setup micro`. */
+/** `kato node setup micro | core`, and what a cluster's nodes are steered with. */
 export function nodeCommand(program: Command, context: CommandContext): void {
-  const setup = program
+  const group = program
     .command('node')
-    .summary('this node')
-    .description(describe('Sets nodes up.', 'kato node setup micro'))
+    .summary('this node and its cluster')
+    .description(describe('Sets nodes up and steers them.', 'kato node setup micro', 'kato node list'));
+  const setup = group
     .command('setup')
     .summary('sets this node up')
-    .description(describe('Sets this node up.', 'kato node setup micro'));
-  setup
-    .command('micro')
-    .argument('[role...]', 'roles besides base and primary; default: controller router dea stager')
-    .option('--email <address>', "the first administrator's e-mail address")
-    .option('--org <name>', 'their organization (default: stackato)')
-    .option('--password-stdin', 'read their password from standard input')
+    .description(describe('Sets this node up.', 'kato node setup micro', 'kato node setup core api.cloud.example.com'));
+  withSetupOptions(
+    setup
+      .command('micro')
+      .argument('[role...]', 'roles besides base and primary; default: controller router dea stager'),
+  )
     .option('--domain <domain>', 'domain of the platform and its apps (default: stackato.localhost)')
-    .option('-y, --yes', 'ask nothing: make up what is not given')
     .option('--no-welcome', "don't push the welcome app")
     .summary('turns this machine into a micro cloud')
     .description(
@@ -38,15 +38,47 @@ export function nodeCommand(program: Command, context: CommandContext): void {
         'kato node setup micro --yes --email me@example.com --org acme --password-stdin < password',
       ),
     )
-    .exitOverride()
-    .action(async (roles: string[], options: Options, command: Command) => {
-      const terminal = terminalOf(command);
-      const password = options.passwordStdin ? await readPassword() : undefined;
-      await setupMicro(
-        { ...options, email: options.email, org: options.org, domain: options.domain, password, roles },
-        { terminal: options.yes ? { ...terminal, isInteractive: false } : terminal, signal: context.signal },
+    .action((roles: string[], options: Options, command: Command) =>
+      setUp({ ...options, kind: 'micro', roles }, { command, context }),
+    );
+  withSetupOptions(setup.command('core').argument('[endpoint]', 'api.DOMAIN, as its users will target it'))
+    .summary('makes this machine the Core node of a cluster')
+    .description(
+      describe(
+        'Makes this machine the Core node of a cluster: controller, primary and router. Other machines are attached to it.',
+        'kato node setup core api.cloud.example.com',
+        'kato role add dea stager',
+      ),
+    )
+    .action((endpoint: string | undefined, options: Options, command: Command) => {
+      const domain = endpoint?.replace(/^api\./, '');
+      return setUp(
+        { ...options, kind: 'core', roles: [], welcome: false, ...(domain === undefined ? {} : { domain }) },
+        { command, context },
       );
     });
+  clusterCommands(group, context);
+}
+
+function withSetupOptions(command: Command): Command {
+  return command
+    .option('--email <address>', "the first administrator's e-mail address")
+    .option('--org <name>', 'their organization (default: stackato)')
+    .option('--password-stdin', 'read their password from standard input')
+    .option('-y, --yes', 'ask nothing: make up what is not given')
+    .exitOverride();
+}
+
+async function setUp(
+  { domain, ...options }: Options & { kind: 'micro' | 'core'; roles: readonly string[] },
+  { command, context }: { command: Command; context: CommandContext },
+): Promise<void> {
+  const terminal = terminalOf(command);
+  const password = options.passwordStdin ? await readPassword() : undefined;
+  await setUpFirstNode(
+    { ...options, email: options.email, org: options.org, domain, password },
+    { terminal: options.yes ? { ...terminal, isInteractive: false } : terminal, signal: context.signal },
+  );
 }
 
 async function readPassword(): Promise<string> {

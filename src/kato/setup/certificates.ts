@@ -1,9 +1,9 @@
 import { chown, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { busCertificate } from '../../bus/server-config.ts';
+import { certificateNames } from '../../contract/topology.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { readTextIfExists } from '../../platform/files.ts';
-import { certificateNames } from '../../contract/topology.ts';
 import { writeOwnedFile } from '../../platform/owned-files.ts';
 import { getUser, type SystemUser } from '../../platform/system-user.ts';
 import {
@@ -50,7 +50,8 @@ async function ensureNodeCertificate(node: Node, authority: Authority, stackato:
   await chown(authority.key, stackato.uid, stackato.gid);
   const existing = await readTextIfExists(paths.nodeCertificate);
   const names = certificateNames(file);
-  if (existing !== undefined && isGoodCertificate(existing, { authority, names, nowMs: systemClock.nowMs() })) return false;
+  if (existing !== undefined && isGoodCertificate(existing, { authority, names, nowMs: systemClock.nowMs() }))
+    return false;
   const { key, csr } = await makeCertificateRequest(file.id);
   const certificate = await signCertificateRequest(csr, authority, { commonName: file.id, names });
   const ca = await readFile(authority.certificate, 'utf8');

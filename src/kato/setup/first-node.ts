@@ -9,10 +9,10 @@ import { makeCertificates } from './certificates.ts';
 import { buildConsole } from './console.ts';
 import { makeDatabase } from './database.ts';
 import { findNewAdmin, forgetAdminPassword, makeFirstAdmin, makeOrganization } from './first-admin.ts';
+import { makeLinks } from './links.ts';
 import { checkMachine } from './machine.ts';
 import { installPackages } from './packages.ts';
 import { checkPorts } from './ports.ts';
-import { makeLinks } from './links.ts';
 import { makeStack } from './stack.ts';
 import { prepareDatabase, startEverything } from './start.ts';
 import { writeState } from './state-folder.ts';
@@ -41,8 +41,8 @@ const coreSteps: readonly Step[] = microSteps
   .filter((step) => step !== makeStack && step !== pushWelcome)
   .flatMap((step) => (step === makeDatabase ? [step, makeLinks] : [step]));
 
-/** Turns this machine into a micro cloud; repeating it finishes what was interrupted and changes nothing else. */
-export async function setupMicro(
+/** Turns this machine into a micro cloud or the first node of a cluster; repeating it finishes what was interrupted and changes nothing else. */
+export async function setUpFirstNode(
   options: Omit<SetupOptions, 'state'>,
   { terminal, signal }: { terminal: Terminal; signal: AbortSignal },
 ): Promise<void> {
@@ -55,7 +55,7 @@ export async function setupMicro(
     notes: [],
     node: () => openNode(state),
   };
-  await runSteps(steps, context);
+  await runSteps(options.kind === 'micro' ? microSteps : coreSteps, context);
   const node = await context.node();
   const admin = await findNewAdmin(node);
   for (const note of context.notes) terminal.say(`note: ${note}`);
@@ -64,7 +64,7 @@ export async function setupMicro(
   const addresses = {
     console: `${scheme}://${hosts.console}`,
     api: `${scheme}://${hosts.api}`,
-    welcome: `${scheme}://${welcomeHost(node.config.cluster.domain)}`,
+    ...(options.kind === 'micro' ? { welcome: `${scheme}://${welcomeHost(node.config.cluster.domain)}` } : {}),
   };
   if (admin !== undefined) {
     terminal.say(

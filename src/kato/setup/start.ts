@@ -12,7 +12,9 @@ export const prepareDatabase: Step = {
     const node = await context.node();
     const database = listProcesses(node.file).filter(({ name }) => name === 'postgresql');
     await startProcesses(node, database, { say: () => {}, signal: context.signal });
-    await prepareControlDatabase(node.paths, await readDatabasePasswords(node.paths));
+    await prepareControlDatabase(node.paths, await readDatabasePasswords(node.paths), {
+      isCluster: !node.file.isMicro,
+    });
     return 'already';
   },
 };

@@ -12,12 +12,21 @@ const OWNERS: Readonly<Record<string, string>> = {
   health: 'health_manager',
 };
 
-/** Makes the database, its users with these passwords, and the schemas that they own; repeating it changes nothing. */
-export async function prepareControlDatabase(paths: Paths, passwords: Readonly<Record<string, string>>): Promise<void> {
+/**
+ * Makes the database, its users with these passwords, and the schemas that they own; repeating it changes nothing.
+ *
+ * @param options `isCluster`: the primary makes users for the processes of other nodes
+ */
+export async function prepareControlDatabase(
+  paths: Paths,
+  passwords: Readonly<Record<string, string>>,
+  { isCluster }: { isCluster: boolean },
+): Promise<void> {
   const names = Object.keys(passwords);
   await run(paths, 'postgres', [
     ...names.map((name) => only(`create role ${quoted(name)} login`, `from pg_roles where rolname = '${name}'`)),
     ...names.map((name) => `alter role ${quoted(name)} with login password '${password(passwords[name])}';`),
+    `alter role "primary" ${isCluster ? 'createrole' : 'nocreaterole'};`,
     only(`create database ${DATABASE}`, `from pg_database where datname = '${DATABASE}'`),
     `revoke all on database ${DATABASE} from public;`,
     `revoke all on database postgres from public;`,

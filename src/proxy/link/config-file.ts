@@ -19,7 +19,7 @@ export function formatLinkConfig(plan: LinkPlan, files: LinkFiles, limits: LinkL
   return [
     '# Written by kato; changes are overwritten.',
     'global',
-    '  maxconn 20000',
+    '  maxconn 4000',
     `  hard-stop-after ${limits.hardStopS}s`,
     '  ssl-default-bind-options ssl-min-ver TLSv1.2',
     '  ssl-default-server-options ssl-min-ver TLSv1.2',
