@@ -79,11 +79,13 @@ function isOfCluster(certificate: DetailedPeerCertificate, pin: string): boolean
 function post(socket: TLSSocket, body: JoinRequest): Promise<{ status: number; text: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
   const json = JSON.stringify(body);
-  const broke = (cause: Error) =>
+  const broke = (cause: Error) => {
+    socket.destroy();
     reject(new Refusal(`the Core broke off: ${cause.message}`, 'run the same command again', { cause }));
+  };
   const sent = request(
     {
-      ...{ method: 'POST', path: '/v1/join', createConnection: () => socket, agent: false as const },
+      ...{ method: 'POST', path: '/v1/join', createConnection: () => socket },
       headers: { host: 'core', 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) },
       signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
     },
