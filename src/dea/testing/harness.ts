@@ -102,7 +102,7 @@ export async function openHarness(options: { script?: FakeOptions['script']; exe
   const boot = {
     ...{ clock, config, log: silentLog, paths: pathsOf(directory.path), random: seededRandom(7) },
     node: {
-      ...{ id: 'd'.repeat(32), index: 0, address: '10.0.0.9', coreAddress: '10.0.0.9', roles: ['dea'] },
+      ...{ id: 'd'.repeat(32), index: 0, address: '10.0.0.9', coreAddress: '10.0.0.9', roles: ['dea'], isMicro: true },
       ...{ zone: 'default', availabilityZone: 'default' },
     },
   };
