@@ -39,7 +39,8 @@ export async function startNatsServer(): Promise<NatsServer> {
     listen: `127.0.0.1:${port}`,
     serverName: 'test',
     tls: { certificate: at('cert.pem'), key: at('key.pem'), ca: at('cert.pem') },
-    passwords: Object.fromEntries(busUserNames.map((name) => [name, `secret-${name}`])),
+    pidFile: at('nats.pid'),
+    users: busUserNames.map((name) => ({ user: name, process: name, password: `secret-${name}` })),
   });
   await writeFileAtomic(at('nats.conf'), config, 0o600);
   // It must not outlive the test process, however that one ends.
