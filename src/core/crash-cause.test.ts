@@ -22,6 +22,7 @@ const cases: readonly [number | undefined, string, string, RegExp][] = [
   [137, 'Exited with status 137', 'exit', /stackato logs demo/],
   [-1, 'insufficient resources: memory', 'placement', /no room/],
   [-1, 'no DEA offers the stack', 'placement', /no room/],
+  [-1, 'missing start command; name one in the manifest or a Procfile', 'command', /push demo --command/],
   [-1, 'the droplet could not be unpacked', 'other', /stackato logs demo/],
 ];
 for (const [status, description, kind, advice] of cases) {

@@ -5,9 +5,9 @@ export type CrashReport = { readonly status: number | undefined; readonly descri
 
 /**
  * What ended an instance: `memory` its limit, `health` the platform after a failed health check, `exit` the program
- * itself or a signal, `placement` that it found no room, `other` anything else, such as a container that failed.
+ * itself or a signal, `placement` that it found no room, `command` that there is nothing to start, `other` anything else, such as a container that failed.
  */
-export type CrashKind = 'memory' | 'health' | 'exit' | 'placement' | 'other';
+export type CrashKind = 'memory' | 'health' | 'exit' | 'placement' | 'command' | 'other';
 
 /** A crash with its cause; `status` only where the program's own end says something. */
 export type CrashCause = { readonly kind: CrashKind; readonly said: string; readonly status: number | undefined };
@@ -25,6 +25,7 @@ const KINDS: readonly (readonly [RegExp, CrashKind])[] = [
   [/\bout of memory\b/i, 'memory'],
   [/^(?:health check: |failed to accept connections on port )/, 'health'],
   [/^(?:insufficient resources|no DEA )/i, 'placement'],
+  [/^missing start command\b/, 'command'],
 ];
 const SIGNALS: ReadonlyMap<number, string> = new Map([
   [132, 'an illegal instruction (SIGILL)'],
@@ -72,6 +73,8 @@ export function adviseStart(process: StartedProcess, cause: CrashCause | undefin
       return moreMemory(process);
     case 'placement':
       return 'There is no room for it; free some with `stackato scale`, or ask an administrator';
+    case 'command':
+      return `Nothing says how to start it: stackato push ${process.app} --command "…", or a Procfile; only files: --framework static`;
     case 'exit':
       return adviseExit(process, cause.status ?? 1, words.join('\n'));
     case 'other':
