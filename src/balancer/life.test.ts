@@ -64,6 +64,20 @@ describe('load balancer, as routers and its own processes come and go', { skip }
     for (const answer of answers) assert.equal((await answer).body, 'other');
   });
 
+  test('a GET that a router fell silent on is answered by another one, long before it would time out', async () => {
+    await using rig = await BalancerRig.open();
+    const begun = Promise.withResolvers<void>();
+    const silent = await rig.router(() => begun.resolve());
+    const other = await rig.router(named('other'));
+    rig.list(silent, other);
+    await rig.balancer.start();
+    const answers = [rig.request(), rig.request()];
+    await begun.promise;
+    silent.hang();
+    for (const answer of answers) assert.equal((await answer).body, 'other');
+    await rig.untilRouted(other);
+  });
+
   test('a router with a certificate of others gets no request', async () => {
     await using rig = await BalancerRig.open();
     const router = await rig.router(named('a'));

@@ -20,6 +20,8 @@ export type FakeRouter = {
   readonly address: string;
   /** Requests for /health do not count. */
   readonly requests: () => number;
+  /** Answers nothing from now on, as a machine that lost power. */
+  readonly hang: () => void;
   /** Breaks every connection and listens no more. */
   readonly kill: () => Promise<void>;
 };
@@ -92,7 +94,9 @@ export class BalancerRig implements AsyncDisposable {
     const address = `127.0.77.${this.#next++}`;
     const pem = await readFile(this.options.defaultCertificate);
     let requests = 0;
+    let isHung = false;
     const server = createServer({ cert: pem, key: pem, keepAliveTimeout: 75_000 }, (incoming, response) => {
+      if (isHung) return;
       if (incoming.url === '/health') return void response.end('ok\n');
       requests += 1;
       answer(incoming, response);
@@ -102,7 +106,10 @@ export class BalancerRig implements AsyncDisposable {
     await once(server, 'listening');
     const kill = once1(() => closeServer(server));
     this.#stack.defer(kill);
-    return { address, requests: () => requests, kill };
+    const hang = () => {
+      isHung = true;
+    };
+    return { address, requests: () => requests, hang, kill };
   }
 
   /** Says which routers the cluster has. */
