@@ -26,9 +26,18 @@ export type ProcessPatch = {
   readonly readiness_health_check?: CheckPatch;
 };
 
-/** ProcessUpdate for a patch of a process's command, user and checks. */
+const APP_USER = 'vcap';
+
+/**
+ * ProcessUpdate for a patch of a process's command, user and checks.
+ *
+ * @throws PlatformError 422 for a user that apps can't run as
+ */
 export function checkColumns(process: ProcessRow, patch: ProcessPatch): ProcessUpdate {
   const { health_check: health, readiness_health_check: readiness } = patch;
+  if (patch.user !== undefined && patch.user !== null && patch.user !== APP_USER) {
+    throw new PlatformError('UnprocessableEntity', `User must be '${APP_USER}': every app runs as this user`);
+  }
   const healthType = health?.type ?? process.health_type;
   const readinessType = readiness?.type ?? process.readiness_type;
   return {

@@ -31,12 +31,16 @@ const HealthPatch = Type.Object({
     Type.Object({ timeout: Seconds, invocation_timeout: Seconds, interval: Seconds, endpoint: Endpoint }),
   ),
 });
-const ScaleBody = Type.Object({
-  instances: Type.Optional(Count),
-  memory_in_mb: Type.Optional(Count),
-  disk_in_mb: Type.Optional(Count),
-  log_rate_limit_in_bytes_per_second: Type.Optional(Rate),
-});
+// Closed: its keys name columns.
+const ScaleBody = Type.Object(
+  {
+    instances: Type.Optional(Count),
+    memory_in_mb: Type.Optional(Count),
+    disk_in_mb: Type.Optional(Count),
+    log_rate_limit_in_bytes_per_second: Type.Optional(Rate),
+  },
+  { additionalProperties: false },
+);
 const PatchBody = Type.Object({
   command: Type.Optional(Type.Union([Type.String({ minLength: 1, maxLength: 4096 }), Type.Null()])),
   user: Type.Optional(Type.Union([Type.String({ minLength: 1, maxLength: 255 }), Type.Null()])),

@@ -144,6 +144,10 @@ test('scale, routes, stop and restart reach the DEAs', async () => {
   await world.settle();
   assert.deepEqual([one.starts.length, two.starts.length], [2, 2], 'spread over both DEAs');
 
+  const foreign = await call('POST', `/v3/apps/${app}/processes/web/actions/scale`, { body: { health_timeout: 5 } });
+  assert.deepEqual([foreign.status, foreign.body.errors[0].detail], [422, "Unknown field(s): 'health timeout'"]);
+  const root = await call('PATCH', `/v3/apps/${app}/processes/web`, { body: { user: 'root' } });
+  assert.equal(root.status, 422);
   const huge = await call('POST', `/v3/apps/${app}/processes/web/actions/scale`, { body: { memory_in_mb: 2 ** 33 } });
   assert.deepEqual(
     [huge.status, huge.body.errors[0].detail],
