@@ -126,3 +126,14 @@ test('a diff tells what is added and replaced, and nothing about keys the manife
     { op: 'add', path: '/applications/0/name', value: 'n' },
   ]);
 });
+
+test('names and numbers beyond what the API takes are refused before anything is changed', () => {
+  const messages = (applications: unknown) => {
+    const checked = checkManifest({ applications });
+    return 'problems' in checked ? checked.problems.map(({ message }) => message).join() : '';
+  };
+  assert.match(messages([{ name: 'n'.repeat(256) }]), /Name must not have more than 255 characters/);
+  assert.match(messages([{ name: 'a\tb' }]), /control characters/);
+  assert.match(messages([{ name: 'x', env: { A: 'x'.repeat(200_000) } }]), /'A' is too large/);
+  assert.match(messages(Array.from({ length: 201 }, (_, n) => ({ name: `a${n}` }))), /200 applications, .* 201/);
+});

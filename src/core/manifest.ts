@@ -1,4 +1,5 @@
 import { parseSizeMb } from '../contract/units.ts';
+import { environmentProblem, envProblem } from './env-variable.ts';
 import { isRecord, type ManifestProblem, ManifestReader } from './manifest-reader.ts';
 
 /** The process-level part of an application of a manifest; absent means unchanged. MB, seconds, bytes a second. */
@@ -100,6 +101,11 @@ export const manifestKeys: readonly string[] = [
   ...processKeys,
 ];
 
+const LONGEST_NAME = 255;
+/** All apps of a manifest are applied in one transaction, which others wait for. */
+const MOST_APPS = 200;
+const hasControls = (text: string) => [...text].some((char) => char < ' ' || char === '\u007f');
+
 /**
  * Checks a parsed manifest, after YAML and before anything is changed.
  *
@@ -112,6 +118,11 @@ export function checkManifest(manifest: unknown): { apps: ManifestApp[] } | { pr
   }
   if (!Array.isArray(top.applications) || top.applications.length === 0) {
     return problem("Cannot parse manifest with no 'applications' field.");
+  }
+  if (top.applications.length > MOST_APPS) {
+    return problem(
+      `A manifest may name ${MOST_APPS} applications, this one names ${top.applications.length}; divide it.`,
+    );
   }
   const problems: ManifestProblem[] = [];
   const apps = top.applications.map((value, index) => readApp(value, index, problems));
@@ -128,11 +139,13 @@ function readApp(value: unknown, index: number, problems: ManifestProblem[]): Ma
   const name = typeof raw.name === 'number' ? String(raw.name) : raw.name;
   const named = typeof name === 'string' && name.trim() !== '';
   const read = new ManifestReader(raw, {
-    subject: named ? `For application '${name}': ` : `For application at index ${index}: `,
+    subject: named ? `For application '${name.slice(0, LONGEST_NAME)}': ` : `For application at index ${index}: `,
     path: ['applications', index],
     problems,
   });
   if (!named) read.complain('name', 'Name must not be empty');
+  else if (name.length > LONGEST_NAME) read.complain('name', `Name must not have more than ${LONGEST_NAME} characters`);
+  else if (hasControls(name)) read.complain('name', 'Name must not contain control characters');
   const lifecycle = read.oneOf('lifecycle', ['buildpack', 'docker', 'cnb']);
   const buildpacks = readBuildpacks(read);
   const stack = read.text('stack');
@@ -201,22 +214,14 @@ function readEnv(read: ManifestReader): Record<string, string> | undefined {
   }
   const result: Record<string, string> = {};
   for (const [key, value] of Object.entries(env)) {
-    const wrong = envProblem(key);
+    const wrong = envProblem(key, value === null ? '' : String(value));
     if (wrong) read.complain('env', `Env ${wrong}`, [key]);
     else if (typeof value === 'object' && value !== null) read.complain('env', `Env '${key}' must be a string`, [key]);
     else result[key] = value === null ? '' : String(value);
   }
+  const large = environmentProblem(result);
+  if (large) read.complain('env', `Env variables ${large}`);
   return result;
-}
-
-/** Why an app may not set this variable, or undefined: `cannot set PORT`, … */
-export function envProblem(key: string): string | undefined {
-  if (key === '') return 'key must be a minimum length of 1';
-  if (key.includes('=') || key.includes('\0')) return `key '${key}' must not contain '='`;
-  if (/^vcap_/i.test(key)) return 'cannot start with VCAP_';
-  if (/^vmc/i.test(key)) return 'cannot start with VMC_';
-  if (/^port$/i.test(key)) return 'cannot set PORT';
-  return undefined;
 }
 
 function readMetadata(read: ManifestReader): Pick<ManifestApp, 'labels' | 'annotations'> {

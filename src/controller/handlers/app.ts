@@ -1,13 +1,13 @@
 import Type from 'typebox';
 import { PlatformError } from '../../contract/errors.ts';
-import { envProblem } from '../../core/manifest.ts';
+import { envProblem } from '../../core/env-variable.ts';
 import type { Controller } from '../api/controller.ts';
 import { listed } from '../api/list.ts';
 import { MetadataPatch, metadataColumns } from '../api/metadata.ts';
 import { ToOne } from '../api/relationship.ts';
 import { accepted, created, ok } from '../api/reply.ts';
 import { type Route, route } from '../api/route.ts';
-import { sealEnvironment } from '../app-environment.ts';
+import { mergeEnvironment, sealEnvironment } from '../app-environment.ts';
 import { recordAppEvent } from '../app-event.ts';
 import { newProcess, stopApp } from '../app-life.ts';
 import { sayToApp } from '../app-log.ts';
@@ -96,7 +96,7 @@ export const appRoutes = ({ changes, staging }: AppServices): readonly Route[] =
           space_guid: body.relationships.space.data.guid,
           stack: controller.config.controller.stackDefault,
           ...lifecycle,
-          env_sealed: sealEnvironment(controller.box, env),
+          env_sealed: sealEnvironment(controller.box, mergeEnvironment({}, env)),
           droplet_guid: null,
           ...metadataColumns(body.metadata),
         });
@@ -156,7 +156,7 @@ export const appRoutes = ({ changes, staging }: AppServices): readonly Route[] =
 
 /** A variable's value as text. */
 export function envText(key: string, value: unknown): string {
-  const wrong = envProblem(key);
+  const wrong = envProblem(key, String(value));
   if (wrong) throw new PlatformError('UnprocessableEntity', `Environment variables ${wrong}`);
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
