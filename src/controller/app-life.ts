@@ -125,6 +125,7 @@ export async function checkQuota(
     totalInstances: quota.total_instances,
     logRateBytesS: quota.log_rate_limit_in_bytes_per_second,
   };
+  const owner = `organization '${organization.name}'`;
   const { exceptApp, exceptProcess } = options;
   let used = await readUsage(tx, {
     organizationGuid: organization.guid,
@@ -132,7 +133,7 @@ export async function checkQuota(
     ...(exceptProcess === undefined ? {} : { exceptProcess }),
   });
   for (const demand of options.processes) {
-    const errors = quotaErrors(demand, { organization: { limits, othersUse: used } });
+    const errors = quotaErrors(demand, { organization: { owner, limits, othersUse: used } });
     if (errors.length > 0) throw new PlatformError('UnprocessableEntity', errors.join(', '));
     used = {
       memoryMb: used.memoryMb + demand.memoryMb * demand.instances,

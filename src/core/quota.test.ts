@@ -41,8 +41,20 @@ const table: [string, Partial<QuotaLimits>, Partial<QuotaDemand>, string, string
 ];
 for (const [name, limits, change, space, organization] of table) {
   test(`quota: ${name}`, () => {
-    const scope = { limits: { ...unlimited, ...limits }, othersUse };
-    assert.equal(quotaErrors({ ...demand, ...change }, { space: scope }).join(', '), space);
-    assert.equal(quotaErrors({ ...demand, ...change }, { organization: scope }).join(', '), organization);
+    const scope = { owner: 'x', limits: { ...unlimited, ...limits }, othersUse };
+    const words = (scopes: Parameters<typeof quotaErrors>[1]) =>
+      quotaErrors({ ...demand, ...change }, scopes).map((text) => text.split(':')[0]);
+    assert.equal(words({ space: scope }).join(', '), space);
+    assert.equal(words({ organization: scope }).join(', '), organization);
   });
 }
+
+test('quota: the limit, what is used, what was asked for and what to do are told', () => {
+  const limits = { ...unlimited, totalMemoryMb: 1000, totalInstances: 3 };
+  assert.deepEqual(quotaErrors(demand, { organization: { owner: "organization 'acme'", limits, othersUse } }), [
+    "memory quota_exceeded: organization 'acme' may use 1000M, 512M is used by others, 512M was asked for (2 instances of 256M); " +
+      'stop or scale down an app, or ask an administrator for a larger quota',
+    "app_instance_limit app_instance_limit_exceeded: organization 'acme' may have 3 instances, 2 are used by others, 2 were asked for; " +
+      'stop or scale down an app, or ask an administrator for a larger quota',
+  ]);
+});

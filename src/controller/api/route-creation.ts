@@ -165,7 +165,9 @@ async function checkDomain(tx: ControllerTx, domain: DomainRow, organizationGuid
 async function checkQuota(tx: ControllerTx, organizationGuid: string): Promise<void> {
   const { used, allowed, organization } = await routeQuotaOf(tx, organizationGuid);
   if (allowed !== null && used >= allowed) {
-    throw unprocessable(`Routes quota exceeded for organization '${organization}'.`);
+    throw unprocessable(
+      `Routes quota exceeded for organization '${organization}'. It may have ${allowed} and has ${used}; delete one, or ask an administrator for a larger quota.`,
+    );
   }
 }
 
