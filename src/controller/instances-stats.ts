@@ -51,7 +51,7 @@ function presentInstance(
       ? {
           time: usage.time || formatTime(new Date(controller.clock.nowMs())),
           cpu: usage.cpu,
-          cpu_entitlement: null,
+          cpu_entitlement: usage.cpu_entitlement ?? null,
           mem: usage.mem,
           disk: usage.disk,
           log_rate: 0,

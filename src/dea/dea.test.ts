@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
 import { subjects } from '../contract/subjects.ts';
 import { settle } from '../platform/clock.ts';
@@ -240,6 +241,8 @@ test('find.droplet: each match answers, with usage when asked', async () => {
     [stats?.usage.cpu, stats?.usage.mem, stats?.usage.disk, stats?.mem_quota, stats?.uptime, stats?.port],
     [0.5, 1000, 2000, 64 * 1_048_576, 10, 40_001],
   );
+  // 64 of 1024 MB entitle to a sixteenth of the cores.
+  assert.equal(stats?.usage.cpu_entitlement, 0.5 / (availableParallelism() / 16));
   const none = await dea.bus.request(subjects.deaFindDroplet, [], { droplet: 'x' }, { timeoutMs: 20 });
   assert.deepEqual(none, []);
 });

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import type { Bus } from '../bus/bus.ts';
 import type { ContainerEngine } from '../container/container.ts';
 import type { PayloadOf } from '../contract/subject.ts';
@@ -182,7 +183,9 @@ export class Dea {
     request: PayloadOf<typeof subjects.deaFindDroplet>,
     respond: (reply: Awaited<ReturnType<typeof describeInstance>>) => void,
   ): Promise<void> {
-    const parts = { engine: this.#options.engine, clock: this.#options.boot.clock, node: this.#options.boot.node };
+    const { engine, boot } = this.#options;
+    const shared = { cores: availableParallelism(), memoryMb: this.capacity.memoryMb };
+    const parts = { engine, clock: boot.clock, node: boot.node, shared };
     const { include_stats, path, ...filter } = request;
     await Promise.all(
       this.registry.match(filter).map(async (instance) => respond(await describeInstance(parts, instance, request))),

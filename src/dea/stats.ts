@@ -11,6 +11,8 @@ export type StatsParts = {
   readonly engine: ContainerEngine;
   readonly clock: Clock;
   readonly node: { readonly id: string; readonly address: string };
+  /** What the instances of this DEA share by their memory. */
+  readonly shared: { readonly cores: number; readonly memoryMb: number };
 };
 
 const MB = 1_048_576;
@@ -40,11 +42,12 @@ export async function describeInstance(
   };
 }
 
-async function statsOf({ engine, clock, node }: StatsParts, instance: Instance): Promise<Stats | undefined> {
+async function statsOf({ engine, clock, node, shared }: StatsParts, instance: Instance): Promise<Stats | undefined> {
   const nowMs = clock.nowMs();
   const { limits, name } = instance.message;
   const usage = await usageOf(engine, instance.id);
   if (!usage) return undefined;
+  const cpu = cpuFraction(instance, usage.cpuNs, nowMs);
   return {
     name,
     uris: [...instance.uris],
@@ -56,7 +59,8 @@ async function statsOf({ engine, clock, node }: StatsParts, instance: Instance):
     fds_quota: limits.fds,
     usage: {
       time: new Date(nowMs).toISOString(),
-      cpu: cpuFraction(instance, usage.cpuNs, nowMs),
+      cpu,
+      cpu_entitlement: cpu / ((shared.cores * limits.mem) / shared.memoryMb),
       mem: usage.memoryBytes,
       disk: usage.diskBytes,
     },

@@ -131,7 +131,14 @@ export const InstanceStats = Type.Object({
   mem_quota: Type.Integer(),
   disk_quota: Type.Integer(),
   fds_quota: Type.Integer(),
-  usage: Type.Object({ time: Type.String(), cpu: Type.Number(), mem: Type.Integer(), disk: Type.Integer() }),
+  usage: Type.Object({
+    time: Type.String(),
+    cpu: Type.Number(),
+    /** `cpu` as a share of what the instance may use when all others want theirs. Ours. */
+    cpu_entitlement: Type.Optional(Type.Number()),
+    mem: Type.Integer(),
+    disk: Type.Integer(),
+  }),
   instance_ip: Type.Optional(Type.String()),
 });
 
