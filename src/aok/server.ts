@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { refuseBrokenRequest } from '../platform/broken-request.ts';
 import { firstAdminRoutes } from './first-admin.ts';
 import { infoRoutes } from './info-routes.ts';
 import { OAuthError } from './oauth-error.ts';
@@ -14,6 +15,7 @@ export function buildServer(aok: Aok): FastifyInstance {
   const server = Fastify({
     logger: false,
     bodyLimit: LONGEST_BODY,
+    clientErrorHandler: refuseBrokenRequest((detail) => ({ error: 'invalid_request', error_description: detail })),
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
     genReqId: () => aok.random.guid(),
   });

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type ErrorName, errorDocument, errorTable, PlatformError } from '../contract/errors.ts';
+import { refuseBrokenRequest } from '../platform/broken-request.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Access, Reader } from './access.ts';
@@ -25,7 +26,11 @@ type StreamRequest = FastifyRequest<{ Params: { id: string }; Querystring: { rec
 /** The Log Cache API and our own stream. */
 export function logServer(parts: ServerParts): FastifyInstance {
   const startedMs = parts.clock.nowMs();
-  const app = Fastify({ logger: false, forceCloseConnections: true });
+  const app = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    clientErrorHandler: refuseBrokenRequest((detail) => errorDocument('BadRequest', `Bad request: ${detail}`)),
+  });
   app.setErrorHandler((error, _request, reply) => answerError(parts, error as Error, reply));
   app.setNotFoundHandler((_request, reply) => answerError(parts, new PlatformError('NotFound'), reply));
   app.get('/api/v1/info', () => ({

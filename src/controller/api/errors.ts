@@ -21,6 +21,7 @@ export function answerError(error: unknown, requestId: string): ErrorAnswer {
   const code = 'code' in error ? String(error.code) : '';
   if (code.startsWith('FST_ERR_CTP_BODY_TOO_LARGE')) return platform('UploadTooLarge', 'the request body is too large');
   if (code.startsWith('FST_ERR_CTP') || isSyntax(error)) return platform('MessageParseError', 'invalid request body');
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH') return platform('NotFound', '');
   if (code.startsWith('FST_ERR_BAD_URL')) return platform('BadRequest', 'the path is not a valid URL');
   if (NOT_TEXT.has(code)) return platform('UnprocessableEntity', 'A text contains a character that cannot be stored.');
   if (error instanceof BlobStoreError) {
@@ -36,6 +37,11 @@ export function answerError(error: unknown, requestId: string): ErrorAnswer {
     };
   }
   return unexpected(requestId);
+}
+
+/** The document for what is no HTTP request. */
+export function brokenRequest(detail: string): ErrorDocument {
+  return platform('BadRequest', detail).body;
 }
 
 function isSyntax(error: Error): boolean {

@@ -2,6 +2,7 @@ import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { PlatformError } from '../../contract/errors.ts';
+import { refuseBrokenRequest } from '../../platform/broken-request.ts';
 import { Authentication } from './authentication.ts';
 import { authorize } from './authorization.ts';
 import { originOf } from './base-url.ts';
@@ -9,7 +10,7 @@ import { acceptBodies } from './body.ts';
 import type { Caller } from './caller.ts';
 import { type ConsoleFiles, serveConsole } from './console-files.ts';
 import type { Controller } from './controller.ts';
-import { answerError } from './errors.ts';
+import { answerError, brokenRequest } from './errors.ts';
 import { operationSchema } from './openapi.ts';
 import { parseQuery } from './query.ts';
 import type { ApiRequest, Permission, Route } from './route.ts';
@@ -46,6 +47,7 @@ export async function buildServer(
     logger: false,
     bodyLimit: JSON_LIMIT_BYTES,
     requestTimeout: 0,
+    clientErrorHandler: refuseBrokenRequest(brokenRequest),
     genReqId: (request) => requestId(request.headers['x-vcap-request-id'], controller),
     rewriteUrl: (request) => normalizeUrl(request.url ?? '/'),
     frameworkErrors: (error, request, reply) => void sendError(controller, error, { request, reply }),
