@@ -10,6 +10,7 @@ import { sourceRoot } from '../platform/paths.ts';
 import { BuildpackStore } from '../stager/buildpack-store.ts';
 import { Outbox } from '../stager/outbox.ts';
 import { Stager } from '../stager/stager.ts';
+import { copyTools } from '../stager/tool-copy.ts';
 import type { Role } from './role.ts';
 
 /** The stager on the node's fence. Tasks can't be adopted: however it ends, what it was staging has failed. */
@@ -43,6 +44,10 @@ async function buildStager(boot: Boot, bus: Bus) {
   for (const name of Object.keys(folders) as (keyof typeof folders)[]) {
     await mkdir(at(name), { recursive: true, mode: 0o700 });
   }
+  // What was begun before a process ends with it, so the copies of the one before are of no use any more.
+  const tools = { builder: join(paths.stager, 'builder'), buildpacks: join(paths.stager, 'builtin-buildpacks') };
+  await copyTools(join(sourceRoot, 'src', 'stager', 'builder'), tools.builder);
+  await copyTools(join(sourceRoot, 'buildpacks'), tools.buildpacks);
   const engine = await openFence({
     directory: paths.fence,
     pool: 'stager',
@@ -68,9 +73,9 @@ async function buildStager(boot: Boot, bus: Bus) {
     stager: config.stager,
     memoryMb: config.stager.memoryMb || Math.floor(totalmem() / 2 / 1_048_576),
     folder: at('tasks'),
-    builder: join(sourceRoot, 'src', 'stager', 'builder'),
+    builder: tools.builder,
     buildpacks: new BuildpackStore({
-      builtin: join(sourceRoot, 'buildpacks'),
+      builtin: tools.buildpacks,
       folder: at('buildpacks'),
       clock,
       random,
