@@ -13,7 +13,8 @@ async function all(source: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-const encrypted = (content: Buffer, passphrase = 'p') => all(encryptAge(pieces(content, 1000), passphrase, { logN: 4 }));
+const encrypted = (content: Buffer, passphrase = 'p') =>
+  all(encryptAge(pieces(content, 1000), passphrase, { logN: 4 }));
 const decrypted = (file: Buffer, passphrase = 'p') => all(decryptAge(pieces(file, 777), passphrase));
 const because = (kind: string) => (error: unknown) => error instanceof AgeError && error.because === kind;
 
@@ -30,7 +31,18 @@ test('any content comes back as it was', async () => {
 
 test('a file that was cut anywhere or changed anywhere is refused', async () => {
   const file = await encrypted(Buffer.alloc(140_000, 'x'));
-  for (const length of [0, 10, 100, 150, 170, 200, 65_000, file.length - 65_536 - 16, file.length - 17, file.length - 1]) {
+  for (const length of [
+    0,
+    10,
+    100,
+    150,
+    170,
+    200,
+    65_000,
+    file.length - 65_536 - 16,
+    file.length - 17,
+    file.length - 1,
+  ]) {
     await assert.rejects(decrypted(file.subarray(0, length)), AgeError, `cut at ${length}`);
   }
   await fc.assert(

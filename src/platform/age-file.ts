@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+  scrypt,
+  timingSafeEqual,
+} from 'node:crypto';
 import { ByteReader, SourceEnded } from './byte-reader.ts';
 
 /** An encrypted file can't be read: `because` tells a wrong passphrase from a file that is none, was cut or changed. */
@@ -111,7 +119,9 @@ function derive(fileKey: Buffer, salt: Buffer, info: string): Buffer {
 }
 
 function headerMac(fileKey: Buffer, head: string): Buffer {
-  return createHmac('sha256', derive(fileKey, Buffer.alloc(0), 'header')).update(head).digest();
+  return createHmac('sha256', derive(fileKey, Buffer.alloc(0), 'header'))
+    .update(head)
+    .digest();
 }
 
 function chunkNonce(counter: number, isLast: boolean): Buffer {

@@ -50,11 +50,11 @@ export async function* readTar(source: AsyncIterable<Buffer>): AsyncGenerator<Ta
     const { path, bytes } = parseHeader(block);
     const content = contentOf(reader, bytes);
     yield { path, bytes, content };
-    for await (const _ of content) continue;
+    for await (const _ of content);
     await orCut(() => reader.read(paddingOf(bytes)));
   }
   // The rest proves that the source is whole.
-  while ((await reader.readUpTo(PIECE)).length > 0) continue;
+  while ((await reader.readUpTo(PIECE)).length > 0);
 }
 
 async function* contentOf(reader: ByteReader, bytes: number): AsyncGenerator<Buffer> {
@@ -96,7 +96,7 @@ function splitPath(path: string): { prefix: string; name: string } {
 }
 
 function parseHeader(block: Buffer): { path: string; bytes: number } {
-  const text = (from: number, to: number) => block.toString('utf8', from, to).replace(/\0[^]*$/, '');
+  const text = (from: number, to: number) => block.toString('utf8', from, to).replace(/\0[\s\S]*$/, '');
   const sum = Number.parseInt(text(148, 156), 8);
   const blanked = Buffer.from(block).fill(' ', 148, 156);
   if (sum !== sumOf(blanked)) throw new TarError('a head in the archive is damaged');

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { BlobStoreError } from '../blobstore/blobstore.ts';
+import { openBlobStore } from '../blobstore/open.ts';
 import type { Bus } from '../bus/bus.ts';
 import { componentPart } from '../bus/component.ts';
 import { Registrant } from '../bus/registrant.ts';
@@ -14,6 +15,7 @@ import { loginServerDirectory } from '../controller/api/user-directory.ts';
 import { appJobs } from '../controller/app-deletion.ts';
 import { appEvents, appParts, appSideRoutes, createAppServices } from '../controller/app-runtime.ts';
 import type { AppServices } from '../controller/app-services.ts';
+import { heldBlobs, sweepBlobs } from '../controller/held-blobs.ts';
 import { controllerJobs } from '../controller/jobs.ts';
 import { controllerRoutes } from '../controller/routes.ts';
 import { appScopes } from '../controller/store/app-scope.ts';
@@ -28,7 +30,6 @@ import { type Part, part } from '../platform/lifecycle.ts';
 import { sourceRoot } from '../platform/paths.ts';
 import { secretBox } from '../platform/secret-box.ts';
 import { tokenVerifier } from '../platform/token-verifier.ts';
-import { openBlobStore } from './blob-store.ts';
 import { migrateWhenUp } from './database.ts';
 import type { Role } from './role.ts';
 
@@ -45,10 +46,11 @@ export const controller: Role = async (boot, bus) => {
     );
   }
   const db = openDatabase<ControllerSchema>(databaseUrl, { schema: controllerSchemaName });
+  const stored = await openBlobStore(boot);
   const deps: Controller = {
     db,
     bus,
-    blobs: await openBlobStore(boot),
+    blobs: heldBlobs(stored, db),
     config: boot.config,
     serviceHost: serviceHost(boot.node),
     clock: boot.clock,
@@ -74,6 +76,10 @@ export const controller: Role = async (boot, bus) => {
     part('jobs', () => {
       jobs.start();
       return () => jobs[Symbol.asyncDispose]();
+    }),
+    part('held blobs', () => {
+      const sweep = sweepBlobs({ blobs: stored, db, clock: boot.clock, log: boot.log });
+      return () => sweep[Symbol.dispose]();
     }),
     part('http', () => listen(deps, services, status)),
     part('status', () => keepStatus(boot, deps, status)),

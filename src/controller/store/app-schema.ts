@@ -143,6 +143,9 @@ export type RevisionTable = Resource &
 /** Files kept apart from packages, by the SHA-1 of their content. */
 export type ResourceTable = { sha1: string; bytes: number; used_at: Time };
 
+/** Blobs that go once no export holds them. */
+export type BlobDeletionTable = { key: string; noted_at: Time };
+
 /** The tables of apps and what belongs to them; part of `ControllerSchema`. */
 export type AppTables = {
   apps: AppTable;
@@ -153,4 +156,5 @@ export type AppTables = {
   deployments: DeploymentTable;
   revisions: RevisionTable;
   resources: ResourceTable;
+  blob_deletions: BlobDeletionTable;
 };

@@ -5,6 +5,7 @@ import { destinationApps } from './0003-destinations.ts';
 import { eventTimes } from './0004-events.ts';
 import { buildOffers } from './0005-build-offers.ts';
 import { claims } from './0006-claims.ts';
+import { blobHolds } from './0007-blob-holds.ts';
 
 /** The history of the controller's tables, oldest first. */
 export const controllerMigrations: readonly Migration[] = [
@@ -14,6 +15,7 @@ export const controllerMigrations: readonly Migration[] = [
   eventTimes,
   buildOffers,
   claims,
+  blobHolds,
 ];
 
 /** The PostgreSQL schema that holds them. */

@@ -1,6 +1,6 @@
-import { type BlobStore, BlobStoreError } from '../blobstore/blobstore.ts';
-import { diskBlobStore } from '../blobstore/disk.ts';
 import type { Boot } from '../platform/config.ts';
+import { type BlobStore, BlobStoreError } from './blobstore.ts';
+import { diskBlobStore } from './disk.ts';
 
 /**
  * The blob store that the configuration names. One that can't be opened fails each use and says why, so that the rest of
@@ -11,7 +11,7 @@ export async function openBlobStore(boot: Pick<Boot, 'config' | 'credentials' | 
   try {
     if (config.blobs.kind === 'folder') return await diskBlobStore(config.blobs.folder || paths.blobs);
     // Loaded only where it is used: it takes some 25 MB of memory.
-    const { s3BlobStore } = await import('../blobstore/s3.ts');
+    const { s3BlobStore } = await import('./s3.ts');
     const { accessKeyId = '', secretAccessKey = '' } = credentials.s3 ?? {};
     return await s3BlobStore({ s3: config.blobs.s3, accessKeyId, secretAccessKey, log });
   } catch (error) {
