@@ -154,6 +154,16 @@ export const ClusterConfig = Type.Object({
         minimum: 0,
         description: 'Blank backends ready for routes; 0 = grows by itself',
       }),
+      endpointCaFile: Type.String({
+        default: '',
+        pattern: '^[^\\s"\'#\\\\]*$',
+        description: 'PEM file with the CA of endpoints that register with `tls_port`; empty = they are refused',
+      }),
+      endpointCertificate: Type.String({
+        default: '',
+        pattern: '^[^\\s"\'#\\\\]*$',
+        description: 'PEM file with the certificate and key that the router shows to such endpoints; empty = none',
+      }),
       requestTimeoutS: seconds(900, 'Longest wait for an answer from an app'),
       tunnelTimeoutS: seconds(3600, 'Longest silence in a WebSocket'),
       minTlsVersion: Type.String({ default: 'TLSv1.2', description: 'Lowest TLS version' }),

@@ -51,6 +51,19 @@ describe('route table', () => {
     ]);
   });
 
+  test('a port for TLS is the address in place of the plain one, also of an unregister', () => {
+    const table = new RouteTable(THRESHOLD_MS);
+    const tls = { tls_port: 61_001, server_cert_domain_san: 'i1.internal' };
+    table.register(message(tls), 0);
+    const [endpoint] = table.pool('a.example')?.endpoints ?? [];
+    assert.deepEqual([endpoint?.port, endpoint?.tls], [61_001, { name: 'i1.internal' }]);
+    assert.deepEqual(short(table.register(message({ ...tls, server_cert_domain_san: 'b' }), 1)), [
+      'add-endpoint a.example i1',
+    ]);
+    assert.deepEqual(table.unregister(message()), []);
+    assert.equal(table.unregister(message(tls)).length, 2);
+  });
+
   test('an instance that moved has one address in a pool', () => {
     const table = new RouteTable(THRESHOLD_MS);
     table.register(message(), 0);

@@ -10,6 +10,8 @@ export type Endpoint = {
   readonly port: number;
   readonly index: string;
   readonly protocol: 'http1' | 'http2';
+  /** Spoken to by TLS only, and its certificate must be for this DNS name. */
+  readonly tls?: { readonly name: string };
 };
 
 /** All that answers at one uri (`host`, `host/path` or `*.domain`). `app` is for headers: that of the oldest endpoint. */
@@ -37,6 +39,9 @@ export type RouteChange =
 export type RouteMessage = {
   readonly host: string;
   readonly port: number;
+  /** Not 0: the port in place of the other one, spoken to by TLS. */
+  readonly tls_port?: number | undefined;
+  readonly server_cert_domain_san?: string | undefined;
   readonly uris: readonly string[];
   readonly app?: string | undefined;
   readonly protocol?: string | undefined;
@@ -79,7 +84,7 @@ export class RouteTable {
   /** Removes an endpoint from each of the uris named, when it is the same instance of the same app. */
   unregister(message: RouteMessage): RouteChange[] {
     const changes: RouteChange[] = [];
-    const holder = this.#holders.get(addressOf(message));
+    const holder = this.#holders.get(addressOf(endpointOf(message)));
     if (!holder) return changes;
     const { id, app } = holder.endpoint;
     if ((message.private_instance_id || id) !== id || (message.app ?? app) !== app) return changes;
@@ -187,13 +192,15 @@ export class RouteTable {
 
 /** The endpoint a registration is about; without an instance id, its address is its id. */
 export function endpointOf(message: RouteMessage): Endpoint {
+  const port = message.tls_port || message.port;
   return {
-    id: message.private_instance_id || addressOf(message),
+    id: message.private_instance_id || addressOf({ host: message.host, port }),
     app: message.app ?? '',
     host: message.host,
-    port: message.port,
+    port,
     index: message.private_instance_index ?? '',
     protocol: message.protocol === 'http2' ? 'http2' : 'http1',
+    ...(message.tls_port ? { tls: { name: message.server_cert_domain_san ?? '' } } : {}),
   };
 }
 
@@ -211,5 +218,5 @@ function isSameInstance(a: Endpoint, b: Endpoint): boolean {
 }
 
 function isEqual(a: Endpoint, b: Endpoint): boolean {
-  return isSameInstance(a, b) && a.index === b.index && a.protocol === b.protocol;
+  return isSameInstance(a, b) && a.index === b.index && a.protocol === b.protocol && a.tls?.name === b.tls?.name;
 }

@@ -34,6 +34,8 @@ export const router: Role = async (boot, bus) => {
 
 async function buildProxy(boot: Boot, trustedProxies: readonly string[]): Promise<Haproxy> {
   const { router: config } = boot.config;
+  const { endpointCaFile: caFile, endpointCertificate: certificate } = config;
+  const endpointTls = caFile && { caFile, ...(certificate ? { certificate } : {}) };
   const isRoot = process.getuid?.() === 0;
   return new Haproxy(
     {
@@ -51,17 +53,19 @@ async function buildProxy(boot: Boot, trustedProxies: readonly string[]): Promis
       trustedProxies,
       stickyCookies: config.stickyCookies,
       ...(isRoot ? { user: 'haproxy' } : {}),
+      ...(endpointTls ? { endpointTls } : {}),
     },
     boot,
   );
 }
 
 function buildRouter(boot: Boot, bus: Bus, proxy: Haproxy): Router {
-  const { registerS, pruneS, startDelayMs } = boot.config.router;
+  const { registerS, pruneS, startDelayMs, endpointCaFile } = boot.config.router;
   const id = `${boot.node.index}-${boot.node.id}`;
   const { address, roles } = boot.node;
+  const hasEndpointTls = endpointCaFile !== '';
   const awaitedDeas = roles.includes('dea') ? [boot.node.id] : [];
-  return new Router({ ...boot, bus, proxy, id, address, registerS, pruneS, startDelayMs, awaitedDeas });
+  return new Router({ ...boot, bus, proxy, id, address, registerS, pruneS, startDelayMs, awaitedDeas, hasEndpointTls });
 }
 
 /** The default certificate and those added beside it. */

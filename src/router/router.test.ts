@@ -8,7 +8,7 @@ import { silentLog } from '../platform/log.ts';
 import { seededRandom } from '../platform/random.ts';
 import { FakeProxy } from '../proxy/fake.ts';
 import type { RegisterMessage } from './registration.ts';
-import { Router } from './router.ts';
+import { Router, type RouterOptions } from './router.ts';
 
 const APP = '7a1c9f0e-0000-4000-8000-000000000001';
 const registration = (change: Partial<RegisterMessage> = {}): RegisterMessage => ({
@@ -26,7 +26,7 @@ function open() {
   const broker = new MemoryBroker();
   const [bus, peer] = [new MemoryBus(broker), new MemoryBus(broker)];
   const proxy = new FakeProxy({ clock, random: seededRandom() });
-  const build = (awaitedDeas: readonly string[] = []) =>
+  const build = (more: Partial<RouterOptions> = {}) =>
     new Router({
       bus,
       clock,
@@ -37,7 +37,7 @@ function open() {
       registerS: 20,
       pruneS: 120,
       startDelayMs: 4000,
-      awaitedDeas,
+      ...more,
     });
   const serve = (address: string) => proxy.listen(address, () => ({ status: 200, headers: {}, body: address }));
   serve('10.0.0.1:40001');
@@ -60,8 +60,8 @@ function open() {
 const heartbeat = (rig: ReturnType<typeof open>, dea: string) =>
   rig.peer.publish(subjects.deaHeartbeat, [], { dea, droplets: [] });
 
-async function started(rig: ReturnType<typeof open>): Promise<Router> {
-  const router = rig.build();
+async function started(rig: ReturnType<typeof open>, more: Partial<RouterOptions> = {}): Promise<Router> {
+  const router = rig.build(more);
   const ready = router.start();
   await rig.clock.advance(3000);
   await ready;
@@ -92,7 +92,7 @@ describe('router', () => {
   test('is ready soon when nobody has more to say', async () => {
     const rig = open();
     rig.dea('one', [registration()]);
-    const ready = rig.build(['one']).start();
+    const ready = rig.build({ awaitedDeas: ['one'] }).start();
     await rig.clock.advance(700);
     await ready;
     assert.equal(status(rig), 200);
@@ -101,7 +101,7 @@ describe('router', () => {
   test('takes the silence of a heartbeat interval for a cluster without a DEA, but waits for the one beside it', async () => {
     const [alone, beside] = [open(), open()];
     const ready = alone.build().start();
-    const later = beside.build(['own']).start();
+    const later = beside.build({ awaitedDeas: ['own'] }).start();
     await Promise.all([alone.clock.advance(2000), beside.clock.advance(3500)]);
     assert.throws(() => alone.proxy.request({ host: 'a.test' }), /refused/);
     assert.throws(() => beside.proxy.request({ host: 'a.test' }), /refused/);
@@ -197,11 +197,25 @@ describe('router', () => {
       { private_instance_id: 'a;shutdown' },
       { app: 'x\ny' },
       { uris: ['a.test/x y'] },
+      { tls_port: 40_001, server_cert_domain_san: 'i1' },
     ];
     for (const change of odd) rig.peer.publish(subjects.routerRegister, [], registration(change));
     await settle();
     assert.equal(status(rig), 404);
     rig.peer.publish(subjects.routerRegister, [], registration({ uris: ['a.test', 'not a uri'] }));
+    await settle();
+    assert.equal(status(rig), 200);
+  });
+
+  test('routes an endpoint that asks for TLS only with a name that its certificate can have', async () => {
+    const rig = open();
+    await started(rig, { hasEndpointTls: true });
+    for (const name of ['', 'a b', 'x;shutdown', '*.test']) {
+      rig.peer.publish(subjects.routerRegister, [], registration({ tls_port: 40_001, server_cert_domain_san: name }));
+    }
+    await settle();
+    assert.equal(status(rig), 404);
+    rig.peer.publish(subjects.routerRegister, [], registration({ tls_port: 40_001, server_cert_domain_san: 'i1.x' }));
     await settle();
     assert.equal(status(rig), 200);
   });

@@ -26,6 +26,8 @@ export type RouterOptions = {
   readonly startDelayMs: number;
   /** DEAs whose routes the table needs to be whole, by node id; others are known when they are heard. */
   readonly awaitedDeas?: readonly string[];
+  /** Can the data plane speak TLS to endpoints? */
+  readonly hasEndpointTls?: boolean;
 };
 
 /** The control process of a router: hears registrations, keeps the table, steers the data plane, tells of requests. */
@@ -103,13 +105,13 @@ export class Router {
   }
 
   #register(message: RegisterMessage): void {
-    const admitted = admit(message);
+    const admitted = admit(message, { hasTls: this.#options.hasEndpointTls ?? false });
     if ('refused' in admitted) this.#complain(message, admitted.refused);
     else this.#follow(this.#table.register(admitted, this.#options.clock.nowMs()));
   }
 
   #unregister(message: RegisterMessage): void {
-    const admitted = admit(message);
+    const admitted = admit(message, { hasTls: this.#options.hasEndpointTls ?? false });
     if (!('refused' in admitted)) this.#follow(this.#table.unregister(admitted));
   }
 

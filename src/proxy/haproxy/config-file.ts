@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { accessLogFormat } from './access-line.ts';
 import { answerRules, appRules, edgeRules, TEXT } from './rules.ts';
+import { type EndpointTls, tlsBackend } from './server.ts';
 
 export type HaproxyOptions = {
   /** Folder of the configuration, the maps, the admin socket and the pid file; private to the owner. */
@@ -28,6 +29,8 @@ export type HaproxyOptions = {
   readonly stickyCookies: readonly string[];
   /** User and group HAProxy becomes after binding its ports; undefined = stays what it is. */
   readonly user?: string;
+  /** For endpoints that ask for TLS; without it they are not routed. */
+  readonly endpointTls?: EndpointTls;
 };
 
 /** Where HAProxy's files are. */
@@ -47,9 +50,6 @@ export function filesOf(directory: string) {
 export function fingerprint(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 24);
 }
-
-/** The options of every server: without the pool settings HAProxy 2.6 never reuses connections of dynamic servers. */
-export const SERVER_OPTIONS = 'pool-max-conn 100 pool-purge-delay 1s';
 
 /** The configuration but for its backends. `description` is its fingerprint. */
 export function renderHead(options: HaproxyOptions, sinkPort: number, hasIpv6: boolean): string {
@@ -74,6 +74,7 @@ export function renderHead(options: HaproxyOptions, sinkPort: number, hasIpv6: b
     ...indent(answerRules()),
     '  use_backend %[var(txn.route),field(1,|)]',
     '',
+    ...tlsBackend(options.endpointTls),
     'ring access',
     '  format raw',
     '  maxlen 8192',

@@ -38,7 +38,7 @@ export class Haproxy implements DataPlane {
     this.#log = log;
     this.#clock = clock;
     this.#process = new HaproxyProcess(this.#options, clock);
-    this.#slots = new Slots(filesOf(options.directory));
+    this.#slots = new Slots(filesOf(options.directory), options.endpointTls);
     this.#janitor = new Janitor(this.#process.admin, this.#slots);
     this.#sink.onRecord = (record) => this.#tell(record);
     this.#sink.onGone = () => void this.#serially(() => this.#revive());

@@ -123,7 +123,9 @@ export class HaproxyProcess {
   async #describe(sinkPort: number): Promise<{ head: string; description: string }> {
     const options = { ...this.#options, maxConnections: await this.#connections() };
     const head = renderHead(options, sinkPort, await hasIpv6());
-    const changed = await Promise.all(this.#options.certificates.map(changedAt));
+    const { certificates, endpointTls } = this.#options;
+    const files = [...certificates, endpointTls?.caFile, endpointTls?.certificate].filter((path) => path !== undefined);
+    const changed = await Promise.all(files.map(changedAt));
     const outside = JSON.stringify([changed, this.#options.threads, this.#options.minTlsVersion]);
     return { head, description: fingerprint(head + outside) };
   }
@@ -199,7 +201,7 @@ async function changedAt(path: string): Promise<number> {
   try {
     return (await stat(path)).mtimeMs;
   } catch (error) {
-    if (isMissing(error)) throw new Error(`${path}, the router's certificate, does not exist`, { cause: error });
+    if (isMissing(error)) throw new Error(`${path}, a certificate of the router, does not exist`, { cause: error });
     throw error;
   }
 }

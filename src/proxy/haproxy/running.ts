@@ -1,6 +1,7 @@
 import type { Endpoint } from '../proxy.ts';
 import type { AdminSocket } from './admin-socket.ts';
 import type { filesOf } from './config-file.ts';
+import { parseManner } from './server.ts';
 import type { Slot } from './slots.ts';
 
 const MAINTENANCE = 1;
@@ -33,6 +34,11 @@ export async function readSlots(admin: AdminSocket, files: ReturnType<typeof fil
     const slot = slots.get(key.slice(0, slash));
     const target = key.slice(slash + 1);
     slot?.targets.set(target, id);
+    if (target.startsWith('~')) {
+      const spoken = slot?.servers.get(target.slice(1));
+      if (spoken) spoken.endpoint = { ...spoken.endpoint, ...parseManner(id) };
+      continue;
+    }
     const server = slot?.servers.get(id);
     if (server)
       server.endpoint = { ...server.endpoint, app: target.split(':')[0] ?? '', index: target.split(':')[1] ?? '' };
@@ -53,7 +59,7 @@ function addServer(line: string, slots: ReadonlyMap<string, Slot>): void {
     protocol: 'http1',
   };
   const isLeaving = slot.uri === undefined || (Number(f[6]) & MAINTENANCE) !== 0;
-  slot.servers.set(endpoint.id, { endpoint, state: isLeaving ? 'leaving' : 'up', isAdopted: true });
+  slot.servers.set(endpoint.id, { endpoint, state: isLeaving ? 'leaving' : 'up' });
 }
 
 async function readMap(admin: AdminSocket, file: string): Promise<[string, string][]> {

@@ -1,14 +1,12 @@
-import { createHash } from 'node:crypto';
 import { addressOf } from '../../core/route-table.ts';
 import type { Endpoint, Pool, ProxyChange } from '../proxy.ts';
-import { type filesOf, SERVER_OPTIONS } from './config-file.ts';
+import type { filesOf } from './config-file.ts';
+import { bringUp, type EndpointTls, mannerOf, serverOf } from './server.ts';
 
 /** A server in a backend; one that left its route stays, in maintenance, until HAProxy lets it be deleted. */
 export type SlotServer = {
   endpoint: Endpoint;
   state: 'up' | 'leaving';
-  /** Its protocol and index are not known: it was adopted, and not registered since. */
-  isAdopted?: boolean;
 };
 
 /** A backend of HAProxy. Blank ones wait for a route, since 2.6 cannot make new ones at run time. */
@@ -19,7 +17,7 @@ export type Slot = {
   /** Is the uri in HAProxy's map? */
   isMapped: boolean;
   readonly servers: Map<string, SlotServer>;
-  /** `app:index` → server, as HAProxy's map has it. */
+  /** `app:index` → server, and `~server` → its manner, as HAProxy's map has it. */
   readonly targets: Map<string, string>;
 };
 
@@ -42,9 +40,11 @@ export class Slots {
   #byName = new Map<string, Slot>();
   #free: string[] = [];
   #leaving = new Set<Slot>();
+  readonly #tls: EndpointTls | undefined;
 
-  constructor(files: ReturnType<typeof filesOf>) {
+  constructor(files: ReturnType<typeof filesOf>, tls?: EndpointTls) {
     this.#files = files;
+    this.#tls = tls;
   }
 
   /** Backends in all, and those without a route. */
@@ -120,7 +120,7 @@ export class Slots {
     for (const slot of this.#byName.values()) {
       blank(slot.name);
       for (const { endpoint, state } of slot.servers.values()) {
-        if (state === 'up') backends.push(`  server ${endpoint.id} ${serverOf(endpoint)}`);
+        if (state === 'up') backends.push(`  server ${endpoint.id} ${serverOf(endpoint, this.#tls)}`);
       }
       if (slot.uri !== undefined) routes.push(`${slot.uri}/ ${mapValue(slot)}`);
       for (const [key, id] of slot.targets) instances.push(`${slot.name}/${key} ${id}`);
@@ -182,9 +182,7 @@ export class Slots {
     if (!slot) return;
     touch(batch, slot, endpoint.id);
     const server = slot.servers.get(endpoint.id);
-    if (server && !server.isAdopted && server.endpoint.protocol !== endpoint.protocol) {
-      batch.reload = 'an endpoint changed its protocol';
-    }
+    if (server && mannerOf(server.endpoint) !== mannerOf(endpoint)) batch.reload = 'an endpoint changed its protocol';
     slot.servers.set(endpoint.id, { endpoint, state: 'up' });
   }
 
@@ -219,8 +217,9 @@ export class Slots {
     for (const { slot, id, before } of batch.touched.values()) {
       slots.add(slot);
       const server = slot.servers.get(id);
-      if (server?.state === 'up') stages.add.push(...bringUp(`${slot.name}/${id}`, server.endpoint, before));
-      else if (before?.state === 'up') {
+      if (server?.state === 'up') {
+        stages.add.push(...bringUp(`${slot.name}/${id}`, { endpoint: server.endpoint, tls: this.#tls }, before));
+      } else if (before?.state === 'up') {
         const stage = fresh.has(before.address) ? stages.first : stages.last;
         stage.push(`set server ${slot.name}/${id} state maint`);
       }
@@ -284,38 +283,19 @@ function touch(batch: Batch, slot: Slot, id: string): Touch {
   return found;
 }
 
-function bringUp(name: string, endpoint: Endpoint, before: Touch['before']): string[] {
-  if (!before) return [`add server ${name} ${serverOf(endpoint)} id ${numberOf(endpoint.id)}`, `enable server ${name}`];
-  const moved =
-    before.address === addressOf(endpoint) ? [] : [`set server ${name} addr ${endpoint.host} port ${endpoint.port}`];
-  return [...moved, ...(before.state === 'leaving' ? [`set server ${name} state ready`] : [])];
-}
-
-const FIRST_NUMBER = 4096;
-const LAST_NUMBER = 2 ** 20 - 1;
-
-/**
- * Number of a server that is added at run time. Left to itself, HAProxy 2.6 puts all such servers at the same places of
- * its ring and so uses one or two of them. The configuration numbers its servers from 1; two endpoints of a route with one
- * number are refused by HAProxy, and a new configuration follows.
- */
-function numberOf(id: string): number {
-  const hash = createHash('sha256').update(id).digest().readUInt32BE(0);
-  return FIRST_NUMBER + (hash % (LAST_NUMBER - FIRST_NUMBER));
-}
-
-function serverOf(endpoint: Endpoint): string {
-  return `${addressOf(endpoint)} ${SERVER_OPTIONS}${endpoint.protocol === 'http2' ? ' proto h2' : ''}`;
-}
-
 function endpointsOf(slot: Slot): Endpoint[] {
   return [...slot.servers.values()].filter(({ state }) => state === 'up').map(({ endpoint }) => endpoint);
 }
 
-/** `app:index` → the youngest server that is it. */
+/** `app:index` → the youngest server that is it, and `~server` → its manner. */
 function wantedTargets(slot: Slot): Map<string, string> {
   const wanted = new Map<string, string>();
-  for (const { app, index, id } of endpointsOf(slot)) if (app && index) wanted.set(`${app}:${index}`, id);
+  for (const endpoint of endpointsOf(slot)) {
+    const { app, index, id } = endpoint;
+    if (app && index) wanted.set(`${app}:${index}`, id);
+    const manner = mannerOf(endpoint);
+    if (manner !== undefined) wanted.set(`~${id}`, manner);
+  }
   return wanted;
 }
 
