@@ -157,12 +157,14 @@ export const ClusterConfig = Type.Object({
       endpointCaFile: Type.String({
         default: '',
         pattern: '^[^\\s"\'#\\\\]*$',
-        description: 'PEM file with the CA of endpoints that register with `tls_port`; empty = they are refused',
+        description:
+          'PEM file with the CA of endpoints that register with `tls_port`; empty = that of the cluster, on a micro cloud none',
       }),
       endpointCertificate: Type.String({
         default: '',
         pattern: '^[^\\s"\'#\\\\]*$',
-        description: 'PEM file with the certificate and key that the router shows to such endpoints; empty = none',
+        description:
+          'With `router.endpointCaFile`: PEM file with the certificate and key that the router shows to such endpoints; empty = none',
       }),
       requestTimeoutS: seconds(900, 'Longest wait for an answer from an app'),
       tunnelTimeoutS: seconds(3600, 'Longest silence in a WebSocket'),

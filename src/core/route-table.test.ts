@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { addressOf, type Pool, type RouteChange, type RouteMessage, RouteTable } from './route-table.ts';
+import { type Pool, placeOf, type RouteChange, type RouteMessage, RouteTable } from './route-table.ts';
 
 const THRESHOLD_MS = 120_000;
 const message = (change: Partial<RouteMessage> = {}): RouteMessage => ({
@@ -57,11 +57,22 @@ describe('route table', () => {
     table.register(message(tls), 0);
     const [endpoint] = table.pool('a.example')?.endpoints ?? [];
     assert.deepEqual([endpoint?.port, endpoint?.tls], [61_001, { name: 'i1.internal' }]);
-    assert.deepEqual(short(table.register(message({ ...tls, server_cert_domain_san: 'b' }), 1)), [
-      'add-endpoint a.example i1',
-    ]);
     assert.deepEqual(table.unregister(message()), []);
     assert.equal(table.unregister(message(tls)).length, 2);
+  });
+
+  test('behind one port for TLS there are as many places as names', () => {
+    const table = new RouteTable(THRESHOLD_MS);
+    const at = (name: string, id: string) =>
+      message({ tls_port: 61_001, server_cert_domain_san: name, private_instance_id: id });
+    table.register(at('one', 'i1'), 0);
+    assert.deepEqual(short(table.register(at('two', 'i2'), 1)), ['add-endpoint a.example i2']);
+    assert.deepEqual(short(table.register(at('two', 'i3'), 2)), [
+      'remove-endpoint a.example i2',
+      'add-endpoint a.example i3',
+    ]);
+    assert.deepEqual(table.unregister(at('one', 'i3')), []);
+    assert.deepEqual(short(table.unregister(at('one', 'i1'))), ['remove-endpoint a.example i1']);
   });
 
   test('an instance that moved has one address in a pool', () => {
@@ -134,6 +145,8 @@ describe('route table', () => {
 const anyMessage = fc.record({
   host: fc.constantFrom('10.0.0.1', '10.0.0.2'),
   port: fc.integer({ min: 1, max: 3 }),
+  tls_port: fc.constantFrom(0, 0, 9),
+  server_cert_domain_san: fc.constantFrom('n1', 'n2'),
   uris: fc.uniqueArray(fc.constantFrom('a.x', 'b.x', 'b.x/p', '*.x'), { maxLength: 3 }),
   app: fc.constantFrom('p', 'q'),
   private_instance_id: fc.constantFrom('i1', 'i2', 'i3', 'i4'),
@@ -181,7 +194,7 @@ class Shadow {
 }
 
 describe('route table, for any messages', () => {
-  test('an address is never held by two instances, and no pool is empty', () => {
+  test('a place is never held by two instances, and no pool is empty', () => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 40 }), (steps) =>
         play(steps, (table) => {
@@ -190,8 +203,8 @@ describe('route table, for any messages', () => {
             assert.ok(pool.endpoints.length > 0);
             for (const endpoint of pool.endpoints) {
               const who = `${endpoint.id} ${endpoint.app}`;
-              assert.equal(holder.get(addressOf(endpoint)) ?? who, who);
-              holder.set(addressOf(endpoint), who);
+              assert.equal(holder.get(placeOf(endpoint)) ?? who, who);
+              holder.set(placeOf(endpoint), who);
             }
           }
         }),

@@ -55,7 +55,7 @@ type Route = { app: string; readonly entries: Map<string, Entry> };
 type Holder = { readonly endpoint: Endpoint; readonly uris: Set<string> };
 
 /**
- * What a router routes, decided from registrations alone. An address belongs to one instance at a time, so that a
+ * What a router routes, decided from registrations alone. A place belongs to one instance at a time, so that a
  * reused one never gets the traffic of its former holder. Methods return what changed; time is passed in, epoch ms.
  */
 export class RouteTable {
@@ -72,7 +72,7 @@ export class RouteTable {
   register(message: RouteMessage, nowMs: number): RouteChange[] {
     const endpoint = endpointOf(message);
     const changes: RouteChange[] = [];
-    const holder = this.#holders.get(addressOf(endpoint));
+    const holder = this.#holders.get(placeOf(endpoint));
     if (holder && !isSameInstance(holder.endpoint, endpoint)) {
       for (const uri of [...holder.uris]) this.#remove(uri, holder.endpoint.id, 'address-taken', changes);
     }
@@ -84,7 +84,7 @@ export class RouteTable {
   /** Removes an endpoint from each of the uris named, when it is the same instance of the same app. */
   unregister(message: RouteMessage): RouteChange[] {
     const changes: RouteChange[] = [];
-    const holder = this.#holders.get(addressOf(endpointOf(message)));
+    const holder = this.#holders.get(placeOf(endpointOf(message)));
     if (!holder) return changes;
     const { id, app } = holder.endpoint;
     if ((message.private_instance_id || id) !== id || (message.app ?? app) !== app) return changes;
@@ -139,7 +139,7 @@ export class RouteTable {
   #put(uri: string, entry: Entry, changes: RouteChange[]): void {
     const { endpoint } = entry;
     const known = this.#routes.get(uri)?.entries.get(endpoint.id);
-    if (known && addressOf(known.endpoint) !== addressOf(endpoint)) this.#remove(uri, endpoint.id, 'moved', changes);
+    if (known && placeOf(known.endpoint) !== placeOf(endpoint)) this.#remove(uri, endpoint.id, 'moved', changes);
     let route = this.#routes.get(uri);
     if (!route) {
       route = { app: endpoint.app, entries: new Map() };
@@ -154,10 +154,10 @@ export class RouteTable {
   }
 
   #hold(uri: string, endpoint: Endpoint): void {
-    const address = addressOf(endpoint);
-    const holder = this.#holders.get(address);
+    const place = placeOf(endpoint);
+    const holder = this.#holders.get(place);
     if (holder) holder.uris.add(uri);
-    else this.#holders.set(address, { endpoint, uris: new Set([uri]) });
+    else this.#holders.set(place, { endpoint, uris: new Set([uri]) });
   }
 
   #remove(uri: string, id: string, because: RemovalReason, changes: RouteChange[]): void {
@@ -165,10 +165,10 @@ export class RouteTable {
     const entry = route?.entries.get(id);
     if (!route || !entry) return;
     route.entries.delete(id);
-    const address = addressOf(entry.endpoint);
-    const uris = this.#holders.get(address)?.uris;
+    const place = placeOf(entry.endpoint);
+    const uris = this.#holders.get(place)?.uris;
     uris?.delete(uri);
-    if (uris?.size === 0) this.#holders.delete(address);
+    if (uris?.size === 0) this.#holders.delete(place);
     changes.push({ do: 'remove-endpoint', uri, endpoint: entry.endpoint, because });
     if (route.entries.size > 0) this.#nameApp(uri, route, changes);
     else {
@@ -192,19 +192,26 @@ export class RouteTable {
 
 /** The endpoint a registration is about; without an instance id, its address is its id. */
 export function endpointOf(message: RouteMessage): Endpoint {
-  const port = message.tls_port || message.port;
-  return {
-    id: message.private_instance_id || addressOf({ host: message.host, port }),
-    app: message.app ?? '',
+  const to = {
     host: message.host,
-    port,
+    port: message.tls_port || message.port,
+    ...(message.tls_port ? { tls: { name: message.server_cert_domain_san ?? '' } } : {}),
+  };
+  return {
+    ...to,
+    id: message.private_instance_id || placeOf(to),
+    app: message.app ?? '',
     index: message.private_instance_index ?? '',
     protocol: message.protocol === 'http2' ? 'http2' : 'http1',
-    ...(message.tls_port ? { tls: { name: message.server_cert_domain_san ?? '' } } : {}),
   };
 }
 
-/** `host:port`, what makes two endpoints the same place. */
+/** What makes two endpoints the same place: the address, and by TLS the name, since one port can be that of many. */
+export function placeOf(endpoint: Pick<Endpoint, 'host' | 'port' | 'tls'>): string {
+  return endpoint.tls ? `${addressOf(endpoint)}:${endpoint.tls.name}` : addressOf(endpoint);
+}
+
+/** `host:port`. */
 export function addressOf(endpoint: { readonly host: string; readonly port: number }): string {
   return `${endpoint.host}:${endpoint.port}`;
 }
@@ -218,5 +225,5 @@ function isSameInstance(a: Endpoint, b: Endpoint): boolean {
 }
 
 function isEqual(a: Endpoint, b: Endpoint): boolean {
-  return isSameInstance(a, b) && a.index === b.index && a.protocol === b.protocol && a.tls?.name === b.tls?.name;
+  return isSameInstance(a, b) && a.index === b.index && a.protocol === b.protocol;
 }

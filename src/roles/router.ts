@@ -8,6 +8,7 @@ import { part } from '../platform/lifecycle.ts';
 import type { Paths } from '../platform/paths.ts';
 import { TopologyFile } from '../platform/topology-file.ts';
 import { Haproxy } from '../proxy/haproxy/haproxy.ts';
+import type { EndpointTls } from '../proxy/haproxy/server.ts';
 import { Router } from '../router/router.ts';
 import type { Role } from './role.ts';
 
@@ -34,8 +35,7 @@ export const router: Role = async (boot, bus) => {
 
 async function buildProxy(boot: Boot, trustedProxies: readonly string[]): Promise<Haproxy> {
   const { router: config } = boot.config;
-  const { endpointCaFile: caFile, endpointCertificate: certificate } = config;
-  const endpointTls = caFile && { caFile, ...(certificate ? { certificate } : {}) };
+  const endpointTls = endpointTlsOf(boot);
   const isRoot = process.getuid?.() === 0;
   return new Haproxy(
     {
@@ -60,12 +60,19 @@ async function buildProxy(boot: Boot, trustedProxies: readonly string[]): Promis
 }
 
 function buildRouter(boot: Boot, bus: Bus, proxy: Haproxy): Router {
-  const { registerS, pruneS, startDelayMs, endpointCaFile } = boot.config.router;
+  const { registerS, pruneS, startDelayMs } = boot.config.router;
   const id = `${boot.node.index}-${boot.node.id}`;
   const { address, roles } = boot.node;
-  const hasEndpointTls = endpointCaFile !== '';
+  const hasEndpointTls = endpointTlsOf(boot) !== undefined;
   const awaitedDeas = roles.includes('dea') ? [boot.node.id] : [];
   return new Router({ ...boot, bus, proxy, id, address, registerS, pruneS, startDelayMs, awaitedDeas, hasEndpointTls });
+}
+
+/** In a cluster, nodes know each other by their own certificates unless the operator says otherwise. */
+function endpointTlsOf({ config, node, paths }: Boot): EndpointTls | undefined {
+  const { endpointCaFile: caFile, endpointCertificate: certificate } = config.router;
+  if (caFile) return { caFile, ...(certificate ? { certificate } : {}) };
+  return node.isMicro ? undefined : { caFile: paths.caCertificate, certificate: paths.nodeCertificate };
 }
 
 /** The default certificate and those added beside it. */

@@ -30,13 +30,13 @@ export function tlsBackend(tls: EndpointTls | undefined): string[] {
 export function bringUp(
   name: string,
   { endpoint, tls }: { readonly endpoint: Endpoint; readonly tls: EndpointTls | undefined },
-  before: { readonly state: 'up' | 'leaving'; readonly address: string } | undefined,
+  before: { readonly state: 'up' | 'leaving'; readonly endpoint: Endpoint } | undefined,
 ): string[] {
   if (!before) {
     return [`add server ${name} ${serverOf(endpoint, tls)} id ${numberOf(endpoint.id)}`, `enable server ${name}`];
   }
-  const moved =
-    before.address === addressOf(endpoint) ? [] : [`set server ${name} addr ${endpoint.host} port ${endpoint.port}`];
+  const hasMoved = addressOf(before.endpoint) !== addressOf(endpoint);
+  const moved = hasMoved ? [`set server ${name} addr ${endpoint.host} port ${endpoint.port}`] : [];
   return [...moved, ...(before.state === 'leaving' ? [`set server ${name} state ready`] : [])];
 }
 

@@ -1,4 +1,4 @@
-import { addressOf } from '../../core/route-table.ts';
+import { placeOf } from '../../core/route-table.ts';
 import type { Endpoint, Pool, ProxyChange } from '../proxy.ts';
 import type { filesOf } from './config-file.ts';
 import { bringUp, type EndpointTls, mannerOf, serverOf } from './server.ts';
@@ -24,7 +24,7 @@ export type Slot = {
 /** What to tell HAProxy, or that only a new configuration can do it. */
 export type Plan = { readonly commands: readonly string[] } | { readonly reload: string };
 
-type Touch = { slot: Slot; id: string; before: { state: SlotServer['state']; address: string } | undefined };
+type Touch = { slot: Slot; id: string; before: { state: SlotServer['state']; endpoint: Endpoint } | undefined };
 type Batch = {
   readonly touched: Map<string, Touch>;
   readonly unmapped: Map<string, Slot>;
@@ -210,8 +210,9 @@ export class Slots {
     const fresh = new Set<string>();
     for (const { slot, id, before } of batch.touched.values()) {
       const server = slot.servers.get(id);
-      if (server?.state === 'up' && before?.address !== addressOf(server.endpoint))
-        fresh.add(addressOf(server.endpoint));
+      if (server?.state !== 'up') continue;
+      const place = placeOf(server.endpoint);
+      if (!before || placeOf(before.endpoint) !== place) fresh.add(place);
     }
     const slots = new Set<Slot>();
     for (const { slot, id, before } of batch.touched.values()) {
@@ -220,7 +221,7 @@ export class Slots {
       if (server?.state === 'up') {
         stages.add.push(...bringUp(`${slot.name}/${id}`, { endpoint: server.endpoint, tls: this.#tls }, before));
       } else if (before?.state === 'up') {
-        const stage = fresh.has(before.address) ? stages.first : stages.last;
+        const stage = fresh.has(placeOf(before.endpoint)) ? stages.first : stages.last;
         stage.push(`set server ${slot.name}/${id} state maint`);
       }
     }
@@ -276,7 +277,7 @@ function touch(batch: Batch, slot: Slot, id: string): Touch {
   let found = batch.touched.get(key);
   if (!found) {
     const server = slot.servers.get(id);
-    const before = server && { state: server.state, address: addressOf(server.endpoint) };
+    const before = server && { state: server.state, endpoint: server.endpoint };
     found = { slot, id, before };
     batch.touched.set(key, found);
   }

@@ -14,6 +14,7 @@ import { poolOf } from '../proxy.conformance.ts';
 import { type HaproxyRig, openHaproxyRig, says } from './rig.conformance.ts';
 
 const NAME = 'instance.apps.internal';
+const OTHER_NAME = 'other.apps.internal';
 
 describe('HAProxy, TLS to endpoints', () => {
   test('speaks TLS to an endpoint that asks for it, shows its own certificate, and does so after a take-over', async () => {
@@ -32,6 +33,24 @@ describe('HAProxy, TLS to endpoints', () => {
     assert.equal(await rig.ask(), '200 router https');
     await next.apply(table.unregister(message));
     assert.match(await rig.ask(), /^404 unknown_route/);
+  });
+
+  test('reaches each of two instances behind one port by its name', async () => {
+    await using rig = await openTlsRig();
+    const at = await rig.listen('good');
+    await rig.haproxy.proxy.start([]);
+    const table = new RouteTable(120_000);
+    for (const [id, name] of [['i1', NAME] as const, ['i2', OTHER_NAME] as const]) {
+      const message = { ...says(id, { host: at.host, port: 1 }), tls_port: at.port, server_cert_domain_san: name };
+      await rig.haproxy.proxy.apply(table.register({ ...message, uris: [`${id}.test`] }, 0));
+    }
+    for (const [id, name] of [
+      ['i1', NAME],
+      ['i2', OTHER_NAME],
+      ['i1', NAME],
+    ]) {
+      assert.equal((await rig.haproxy.request({ host: `${id}.test` })).headers['x-name'], name);
+    }
   });
 
   test('is told at its start of endpoints that ask for TLS, and of one that no longer does', async () => {
@@ -89,7 +108,7 @@ async function openTlsRig() {
   const folder = await temporaryDirectory('endpoint-tls');
   const at = (name: string) => `${folder.path}/${name}`;
   for (const authority of ['ca', 'stranger']) await makeAuthority(at(authority));
-  await makeCertificate(at('good'), at('ca'), NAME);
+  await makeCertificate(at('good'), at('ca'), NAME, OTHER_NAME);
   await makeCertificate(at('other-name'), at('ca'), 'somebody.else');
   await makeCertificate(at('other-authority'), at('stranger'), NAME);
   await makeCertificate(at('router'), at('ca'), 'router');
@@ -115,6 +134,7 @@ async function openTlsRig() {
         { cert, key, ca, requestCert: true, rejectUnauthorized: true },
         (request, response) => {
           served += 1;
+          response.setHeader('x-name', String((request.socket as TLSSocket).servername));
           response.end(`${(request.socket as TLSSocket).getPeerCertificate().subject.CN} https`);
         },
       ).listen(0, '127.0.0.1');
@@ -144,10 +164,15 @@ async function makeAuthority(path: string): Promise<void> {
   await exec(['openssl', 'req', '-x509', ...EC, '-days', '1', '-subj', `/CN=${basename(path)} authority`, ...out]);
 }
 
-async function makeCertificate(path: string, authority: string, name: string): Promise<void> {
+async function makeCertificate(path: string, authority: string, name: string, ...more: string[]): Promise<void> {
   await exec([
     ...['openssl', 'req', '-x509', ...EC, '-days', '1', '-subj', `/CN=${name}`],
-    ...['-addext', `subjectAltName=DNS:${name}`, '-addext', 'basicConstraints=critical,CA:FALSE'],
+    ...[
+      '-addext',
+      `subjectAltName=${[name, ...more].map((one) => `DNS:${one}`).join()}`,
+      '-addext',
+      'basicConstraints=critical,CA:FALSE',
+    ],
     ...['-CA', `${authority}.pem`, '-CAkey', `${authority}.key`, '-keyout', `${path}.key`, '-out', `${path}.pem`],
   ]);
 }
