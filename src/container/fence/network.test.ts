@@ -71,6 +71,14 @@ describe('network of a container', { skip }, () => {
     assert.equal(await answers(`http://${address}:8080/`), 'hello');
   });
 
+  test('a host port leads nowhere from another machine', async () => {
+    const { hostPort } = await server('hidden');
+    assert.equal(await answers(`http://${nodeAddress()}:${hostPort}/`), 'hello');
+    const ask = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 3 198.51.100.1 ${hostPort}`;
+    const { stdout, code } = await exec(['ip', 'netns', 'exec', FAR_NAMESPACE, 'sh', '-c', ask], { okCodes: [0, 1] });
+    assert.deepEqual([stdout, code], ['', 1]);
+  });
+
   test('neither other containers nor the node can be reached, whatever wide rules say', async () => {
     const other = await server('victim');
     await answers(`http://${other.address}:8080/`);

@@ -23,6 +23,8 @@ export type TableInput = {
 /**
  * The whole table, replacing one that exists in one step: containers keep their connections meanwhile.
  *
+ * Host ports are for what runs on the node itself, the router or the node's link, and lead nowhere from other machines.
+ *
  * A rule that names single addresses comes before the denials, so that an administrator can open one address of the
  * node or of the platform's network on purpose; a rule with a wider destination never opens those.
  *
@@ -48,11 +50,6 @@ table inet ${input.table} {
   set members { type ifname . ipv4_addr; }
   map exact { type ipv4_addr : verdict; }
   map broad { type ipv4_addr : verdict; }
-  chain prerouting {
-    type nat hook prerouting priority dstnat; policy accept;
-    iifname ${veths} return
-    fib daddr type local dnat ip to tcp dport map @ports
-  }
   chain output {
     type nat hook output priority -100; policy accept;
     ip daddr != 127.0.0.0/8 fib daddr type local dnat ip to tcp dport map @ports
