@@ -1,6 +1,7 @@
-import { withdrawFence } from '../container/fence/fence.ts';
+import { fenceDevices, withdrawFence } from '../container/fence/fence.ts';
 import { groupByPhase, listProcesses, listPrograms, type ProcessPlan, type ProgramPlan } from '../core/role-plan.ts';
 import { systemClock } from '../platform/clock.ts';
+import { applyFirewall } from '../platform/firewall.ts';
 import { closeCode, openCode } from './code.ts';
 import { compileAhead } from './compiled-code.ts';
 import { handOver, listLeftByRoot } from './hand-over.ts';
@@ -137,6 +138,7 @@ async function orphansOf(node: Node): Promise<ProcessPlan[]> {
 /** @returns processes that ran and were ended, orphans of a killed supervisor for one: they are to run again */
 async function applyPrograms(node: Node): Promise<ProcessPlan[]> {
   await openCode(node.paths);
+  await applyFirewall(node.paths, fenceDevices(node.paths.fence, ['dea', 'stager']));
   const plans = listProcesses(node.file);
   const programs = await programsOf(node, plans);
   await compileAhead(node.paths, programs);

@@ -4,6 +4,7 @@ import { configCommand } from './commands/config.ts';
 import { infoCommand } from './commands/info.ts';
 import { lifecycleCommands } from './commands/lifecycle.ts';
 import { nodeCommand } from './commands/node.ts';
+import { opCommand } from './commands/op.ts';
 import { processCommand } from './commands/process.ts';
 import { roleCommand } from './commands/role.ts';
 import { statusCommand } from './commands/status.ts';
@@ -40,6 +41,7 @@ export async function kato(args: string[], signal: AbortSignal): Promise<number>
     roleCommand,
     nodeCommand,
     configCommand,
+    opCommand,
     versionCommand,
   ]) {
     add(program, context);

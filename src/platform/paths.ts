@@ -15,6 +15,8 @@ export function pathsOf(state: string) {
     nodeFile: at('node.json'),
     clusterFile: at('cluster.json'),
     topologyFile: at('topology.json'),
+    /** What the operator asked of the node's firewall; none: it is off. */
+    firewallFile: at('firewall.json'),
     /** Configuration of the links to the other nodes of a cluster. */
     link: at('link'),
     /** Where the primary's node registry listens. */

@@ -7,9 +7,11 @@ import { NodeReporter } from '../base/node-reporter.ts';
 import { TopologyCopy } from '../base/topology-copy.ts';
 import type { Bus } from '../bus/bus.ts';
 import { componentPart } from '../bus/component.ts';
+import { fenceDevices } from '../container/fence/fence.ts';
 import { linkHost, type Topology } from '../contract/topology.ts';
 import type { Readiness } from '../core/process-status.ts';
 import { type Boot, environment } from '../platform/config.ts';
+import { applyFirewall } from '../platform/firewall.ts';
 import { type Part, part } from '../platform/lifecycle.ts';
 import { writeOwnedFile } from '../platform/owned-files.ts';
 import { sourceRoot } from '../platform/paths.ts';
@@ -24,11 +26,12 @@ import type { Role } from './role.ts';
 export const base: Role = async (boot, bus) => {
   const { node, clock, log, paths } = boot;
   const stackato = await getUser('stackato');
-  const writeConfig = (config: unknown) =>
-    writeOwnedFile(paths.clusterFile, `${JSON.stringify(config, null, 2)}\n`, {
-      owner: { uid: 0, gid: stackato.gid },
-      mode: 0o640,
-    });
+  const writeConfig = async (config: unknown) => {
+    const ownership = { owner: { uid: 0, gid: stackato.gid }, mode: 0o640 };
+    const wrote = await writeOwnedFile(paths.clusterFile, `${JSON.stringify(config, null, 2)}\n`, ownership);
+    if (wrote) await refreshFirewall(boot);
+    return wrote;
+  };
   return [
     part('config copy', async () => {
       const copy = new ConfigCopy({ bus, log, write: writeConfig });
@@ -63,7 +66,10 @@ function clusterParts(boot: Boot, bus: Bus, stackato: SystemUser): Part[] {
     }
     const text = `${JSON.stringify(topology, null, 2)}\n`;
     const wrote = await writeOwnedFile(paths.topologyFile, text, { owner: { uid: 0, gid: stackato.gid }, mode: 0o640 });
-    if (wrote) log.info('copied-topology', { revision: topology.revision, nodes: topology.nodes.length });
+    if (wrote) {
+      log.info('copied-topology', { revision: topology.revision, nodes: topology.nodes.length });
+      await refreshFirewall(boot);
+    }
     if (await writeLinks(paths, topology, { nodeId: node.id, config, owner })) {
       await supervisor.signal('link', 'USR2');
       log.info('changed-links', { revision: topology.revision });
@@ -83,6 +89,15 @@ function clusterParts(boot: Boot, bus: Bus, stackato: SystemUser): Part[] {
       return () => runner[Symbol.dispose]();
     }),
   ];
+}
+
+/** Rules that name nodes and ports follow both; the links have passwords and certificates besides. */
+async function refreshFirewall({ paths, log }: Boot): Promise<void> {
+  try {
+    if (await applyFirewall(paths, fenceDevices(paths.fence, ['dea', 'stager']))) log.info('wrote-firewall');
+  } catch (error) {
+    log.error('failed-to-write-firewall', { error });
+  }
 }
 
 /** What kato finds in its environment here is what its operator has at this machine. */

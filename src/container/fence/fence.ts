@@ -136,6 +136,11 @@ export async function withdrawFence(directory: string, pools: readonly PoolName[
   if (await isMountPoint(store)) await exec(['umount', store]);
 }
 
+/** First letters of the names of these pools' network devices. */
+export function fenceDevices(directory: string, pools: readonly PoolName[]): string[] {
+  return pools.map((pool) => namesOf(directory, pool).vethPrefix);
+}
+
 function rangeOf(text: string) {
   const range = parseRange(text);
   if (range) return range;

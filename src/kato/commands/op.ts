@@ -1,0 +1,12 @@
+import type { Command } from 'commander';
+import { type CommandContext, describe } from './command.ts';
+import { firewallCommand } from './op-firewall.ts';
+
+/** `kato op …`: single operations on this machine. */
+export function opCommand(program: Command, _context: CommandContext): void {
+  const group = program
+    .command('op')
+    .summary('operations on this machine')
+    .description(describe('Operations on this machine.', 'kato op firewall', 'kato op firewall --off'));
+  firewallCommand(group);
+}
