@@ -69,6 +69,10 @@ export type ContainerStats = {
   readonly memoryBytes: number;
   readonly diskBytes: number;
   readonly pids: number;
+  /** Processes that the kernel ended for want of memory. */
+  readonly memoryKills: number;
+  /** Processes and threads that the kernel refused because there were as many as there may be. */
+  readonly refusedForks: number;
 };
 
 /** A piece of a container's output: one line without its end, or a piece of a line longer than 64 KiB. */

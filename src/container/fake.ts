@@ -148,7 +148,7 @@ export class FakeEngine implements ContainerEngine {
       labels: { ...spec.labels },
       createdAtMs: this.#options.clock.nowMs(),
     };
-    const stats = { cpuNs: 0, memoryBytes: 0, diskBytes: 0, pids: 0 };
+    const stats = { cpuNs: 0, memoryBytes: 0, diskBytes: 0, pids: 0, memoryKills: 0, refusedForks: 0 };
     const ended = Promise.withResolvers<Exit>();
     // Nobody needs to wait for a container that is destroyed before it ran.
     ended.promise.catch(() => undefined);

@@ -20,6 +20,8 @@ const cases: readonly [number | undefined, string, string, RegExp][] = [
   [137, oom, 'memory', /scale demo -m 512M/],
   [137, 'APP/PROC/WEB: Exited with status 137 (out of memory)', 'memory', /scale demo -m 512M/],
   [137, 'Exited with status 137', 'exit', /stackato logs demo/],
+  [1, 'APP/PROC/WEB: Exited with status 1; its disk of 64M is full', 'disk', /scale demo -d 2G/],
+  [143, `${listens}; it may have no more than 512 processes and threads`, 'processes', /more processes/],
   [-1, 'insufficient resources: memory', 'placement', /no room/],
   [-1, 'no DEA offers the stack', 'placement', /no room/],
   [-1, 'missing start command; name one in the manifest or a Procfile', 'command', /push demo --command/],
@@ -64,5 +66,6 @@ test("a full disk or heap is known by the app's own words", () => {
   const cause = causeOfCrash({ status: 134, description: 'Exited with status 134' });
   assert.match(adviseStart(process, cause, ['FATAL ERROR: JavaScript heap out of memory']), /-m 512M/);
   assert.match(adviseStart(process, cause, ['write: No space left on device']), /-d 2G/);
+  assert.match(adviseStart(process, cause, ["code: 'EMFILE'"]), /files and connections/);
   assert.match(adviseStart(process, cause, []), /SIGABRT/);
 });

@@ -4,10 +4,10 @@ import { formatMb } from '../contract/units.ts';
 export type CrashReport = { readonly status: number | undefined; readonly description: string };
 
 /**
- * What ended an instance: `memory` its limit, `health` the platform after a failed health check, `exit` the program
- * itself or a signal, `placement` that it found no room, `command` that there is nothing to start, `other` anything else, such as a container that failed.
+ * What ended an instance: `memory`, `disk` or `processes` a limit, `health` the platform after a failed health check,
+ * `exit` the program itself or a signal, `placement` that it found no room, `command` that there is nothing to start, `other` anything else, such as a container that failed.
  */
-export type CrashKind = 'memory' | 'health' | 'exit' | 'placement' | 'command' | 'other';
+export type CrashKind = 'memory' | 'disk' | 'processes' | 'health' | 'exit' | 'placement' | 'command' | 'other';
 
 /** A crash with its cause; `status` only where the program's own end says something. */
 export type CrashCause = { readonly kind: CrashKind; readonly said: string; readonly status: number | undefined };
@@ -23,6 +23,8 @@ export type StartedProcess = {
 
 const KINDS: readonly (readonly [RegExp, CrashKind])[] = [
   [/\bout of memory\b/i, 'memory'],
+  [/; its disk of \S+ is full\b/, 'disk'],
+  [/; it may have no more than \d+ processes\b/, 'processes'],
   [/^(?:health check: |failed to accept connections on port )/, 'health'],
   [/^(?:insufficient resources|no DEA )/i, 'placement'],
   [/^missing start command\b/, 'command'],
@@ -71,6 +73,10 @@ export function adviseStart(process: StartedProcess, cause: CrashCause | undefin
       return adviseHealth(process);
     case 'memory':
       return moreMemory(process);
+    case 'disk':
+      return moreDisk(process);
+    case 'processes':
+      return `It starts more processes or threads than it may; look for a loop that starts them, and wait for those that end`;
     case 'placement':
       return 'There is no room for it; free some with `stackato scale`, or ask an administrator';
     case 'command':
@@ -105,7 +111,10 @@ function adviseExit(process: StartedProcess, status: number, words: string): str
   }
   if (/JavaScript heap out of memory|\bOutOfMemoryError\b/.test(words)) return moreMemory(process);
   if (/No space left on device|Disk quota exceeded|\bENOSPC\b|\bEDQUOT\b/i.test(words)) {
-    return `Its disk of ${formatMb(process.diskMb)} is full; give it more: stackato scale ${process.app} -d ${formatMb(process.diskMb * 2)}`;
+    return moreDisk(process);
+  }
+  if (/\bEMFILE\b|\bToo many open files\b/i.test(words)) {
+    return 'It has more files and connections open than it may (ulimit -n); close those that are needed no more';
   }
   const signal = SIGNALS.get(status);
   if (signal !== undefined)
@@ -115,6 +124,10 @@ function adviseExit(process: StartedProcess, status: number, words: string): str
 
 function moreMemory({ app, memoryMb }: StartedProcess): string {
   return `It has ${formatMb(memoryMb)}; give it more: stackato scale ${app} -m ${formatMb(memoryMb * 2)}`;
+}
+
+function moreDisk({ app, diskMb }: StartedProcess): string {
+  return `Its disk of ${formatMb(diskMb)} is full; write less, or give it more: stackato scale ${app} -d ${formatMb(diskMb * 2)}`;
 }
 
 function seeLogs({ app }: StartedProcess): string {

@@ -88,15 +88,40 @@ test('out of memory is called that', async () => {
   assert.match(dea.heard.exited[0]?.exit_description ?? '', /^out of memory/);
 });
 
-test('a crash with a full disk says so in the log', async () => {
+test('a crash with a full disk says so', async () => {
   await using dea = await openHarness();
   await dea.start();
   const [instance] = dea.dea.registry.list();
   assert.ok(instance);
-  dea.engine.setStats(instance.id, { diskBytes: 127.9 * 1_048_576 });
+  dea.engine.setStats(instance.id, { diskBytes: 127.9 * 1_048_576, refusedForks: 3 });
   dea.engine.process(instance.id).exit(1);
   await settle();
-  assert.equal(texts(dea).at(-1), 'Its disk of 128M is full');
+  assert.equal(
+    dea.heard.exited[0]?.exit_description,
+    'APP/PROC/WEB: Exited with status 1; its disk of 128M is full; it may have no more than 512 processes and threads',
+  );
+  assert.match(texts(dea).at(-1) ?? '', /crashed: .*; its disk of 128M is full/);
+});
+
+test('an instance that goes on is told once what it ran short of', async () => {
+  await using dea = await openHarness();
+  await dea.start();
+  const [instance] = dea.dea.registry.list();
+  assert.ok(instance);
+  const told = () => texts(dea).filter((text) => /memory|processes|disk/.test(text));
+  dea.engine.setStats(instance.id, { memoryKills: 1, diskBytes: 128 * 1_048_576 });
+  await dea.clock.advance(20_000);
+  assert.deepEqual(told(), [
+    'Out of memory: a process of it was killed as it used its 64M',
+    'Its disk of 128M is full',
+  ]);
+  dea.engine.setStats(instance.id, { memoryKills: 2 });
+  await dea.restart();
+  await dea.clock.advance(20_000);
+  assert.equal(told().length, 2, 'a predecessor may have told it');
+  dea.engine.setStats(instance.id, { memoryKills: 4 });
+  await dea.clock.advance(5000);
+  assert.equal(told().at(-1), 'Out of memory: 2 processes of it were killed as it used its 64M');
 });
 
 test('a flood is cut, said once and counted once a second', async () => {

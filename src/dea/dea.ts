@@ -17,6 +17,7 @@ import { Keeper } from './keeper.ts';
 import type { Probe } from './probe.ts';
 import { Registry } from './registry.ts';
 import { Routes } from './routes.ts';
+import { Shortages } from './shortages.ts';
 import { Snapshot } from './snapshot.ts';
 import { describeInstance, usageOf } from './stats.ts';
 
@@ -30,6 +31,7 @@ export type DeaOptions = {
 };
 
 const HOUSEKEEPING_MS = 10_000;
+const SHORTAGES_MS = 5000;
 
 /** Droplet execution agent: runs instances on this node and speaks for them on the bus. */
 export class Dea {
@@ -41,6 +43,7 @@ export class Dea {
   readonly #droplets: DropletStore;
   readonly #routes: Routes;
   readonly #keeper: Keeper;
+  readonly #shortages: Shortages;
   readonly #leave = new AbortController();
   readonly #open: Disposable[] = [];
   readonly #startedAtMs: number;
@@ -73,6 +76,8 @@ export class Dea {
       linkPort: config.link.instancePort,
       registry: this.registry,
     });
+    const appLog = new AppLog(bus, clock);
+    this.#shortages = new Shortages({ engine, registry: this.registry, appLog, pidsLimit: config.dea.pidsLimit });
     this.#keeper = new Keeper({
       ...{ clock, random, log, node, config, bus, engine, probe },
       registry: this.registry,
@@ -80,7 +85,7 @@ export class Dea {
       snapshot: this.#snapshot,
       cursors: this.#cursors,
       droplets: this.#droplets,
-      appLog: new AppLog(bus, clock),
+      appLog,
       announce: () => this.#announce(),
       leave: this.#leave.signal,
     });
@@ -113,6 +118,7 @@ export class Dea {
     const parts = { engine, keeper: this.#keeper, registry: this.registry, clock, log };
     await adopt(parts, await this.#snapshot.load());
     this.#cursors.keepOnly((instance) => this.registry.has(instance));
+    await this.#shortages.adopt();
     await this.#snapshot.save();
     this.#listen();
     this.#options.bus.publish(subjects.deaHello, [], this.#hello());
@@ -126,6 +132,7 @@ export class Dea {
         this.#advertise();
       }),
       clock.every(HOUSEKEEPING_MS, () => this.#keepHouse()),
+      clock.every(SHORTAGES_MS, () => this.#shortages.check()),
     );
   }
 

@@ -2,8 +2,8 @@ import type { Bus } from '../bus/bus.ts';
 import { type ContainerEngine, ContainerError, type Exit } from '../container/container.ts';
 import type { ClusterConfig } from '../contract/config.ts';
 import { subjects } from '../contract/subjects.ts';
-import { formatMb } from '../contract/units.ts';
 import { isRouted } from '../core/instance-state.ts';
+import { explainCrash } from '../core/shortage.ts';
 import type { Boot } from '../platform/config.ts';
 import type { AppLog } from './app-log.ts';
 import type { Cursors } from './cursors.ts';
@@ -15,8 +15,8 @@ import { pumpOutput } from './output-pump.ts';
 import type { Probe } from './probe.ts';
 import type { Registry } from './registry.ts';
 import type { Routes } from './routes.ts';
+import { limitsOf, shortageOf } from './shortages.ts';
 import type { Snapshot } from './snapshot.ts';
-import { isDiskFull } from './stats.ts';
 
 export type ExitReason = 'CRASHED' | 'STOPPED' | 'DEA_SHUTDOWN';
 
@@ -202,7 +202,24 @@ export class Keeper {
     instance.ending ??= { status: exit.code, description, atMs: exit.atMs };
     instance.over.abort(new Error('the instance has ended'));
     instance.ended.resolve();
-    if (instance.state !== 'STOPPING') this.#crash(instance, instance.ending);
+    if (instance.state === 'STOPPING') return;
+    if (isRouted(instance.state)) this.#parts.routes.unregister(instance);
+    void this.#explained(instance, instance.ending).then((ending) => this.#crash(instance, ending));
+  }
+
+  /** An ending with what of its limits the instance had used up, where that may be why. */
+  async #explained(instance: Instance, ending: Ending): Promise<Ending> {
+    const { engine, config, log } = this.#parts;
+    const isWell = ending.status === 0 && instance.failure === undefined;
+    if (isWell || /^out of memory/.test(ending.description)) return ending;
+    try {
+      const shortage = await shortageOf(engine, instance);
+      const why = shortage ? explainCrash(shortage, limitsOf(instance, config.dea.pidsLimit)) : [];
+      return { ...ending, description: [ending.description, ...why].join('; ') };
+    } catch (error) {
+      log.warn('failed-to-explain-crash', { instance: instance.id, error });
+      return ending;
+    }
   }
 
   /** Says that an instance crashed, routers first; what is left of it is kept for a look. */
@@ -226,9 +243,6 @@ export class Keeper {
     await this.#awaitDrained(instance);
     if (instance.startedAtMs > 0) appLog.say(instance, `Exit status ${ending.status}`);
     appLog.say(instance, `Instance ${instance.id} crashed: ${ending.description}`);
-    if (instance.startedAtMs > 0 && (await isDiskFull(this.#parts.engine, instance))) {
-      appLog.say(instance, `Its disk of ${formatMb(instance.message.limits.disk)} is full`);
-    }
   }
 
   #sayExited(instance: Instance, reason: ExitReason): void {
@@ -263,6 +277,7 @@ export class Keeper {
     if (isRouted(instance.state)) this.#parts.routes.unregister(instance);
     this.#parts.appLog.say(instance, `Container became unhealthy: ${failure}`);
     await this.#terminate(instance, FAILED_GRACE_MS);
+    if (instance.over.signal.aborted) return;
     // A process that even SIGKILL does not end is given up all the same.
     this.#crash(instance, { status: -1, description: failure, atMs: this.#parts.clock.nowMs() });
   }

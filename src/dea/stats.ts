@@ -16,7 +16,6 @@ export type StatsParts = {
 };
 
 const MB = 1_048_576;
-const FULL = 0.98;
 /** CPU use is measured over at least this. */
 const CPU_WINDOW_MS = 500;
 
@@ -76,12 +75,6 @@ export async function usageOf(engine: ContainerEngine, id: string): Promise<Cont
     if (error instanceof ContainerError && error.kind === 'not-found') return undefined;
     throw error;
   }
-}
-
-/** Has an instance written all that its disk limit lets it? The last block never fits. */
-export async function isDiskFull(engine: ContainerEngine, instance: Instance): Promise<boolean> {
-  const usage = await usageOf(engine, instance.id);
-  return usage !== undefined && usage.diskBytes >= FULL * instance.message.limits.disk * MB;
 }
 
 /** Share of one core since it was last asked; at first since the start. */

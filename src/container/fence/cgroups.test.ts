@@ -27,10 +27,13 @@ test('version 2: one tree is read, limited and removed', async () => {
     'stackato/x/c1/memory.stat': 'anon 3000\ninactive_file 2000\nactive_file 10\n',
     'stackato/x/c1/memory.events': 'low 0\nhigh 0\nmax 7\noom 2\noom_kill 1\n',
     'stackato/x/c1/pids.current': '2\n',
+    'stackato/x/c1/pids.events': 'max 4\n',
   });
   const cgroups = await findCgroups(root.path);
   assert.deepEqual([cgroups.version, cgroups.hasSwapLimit], [2, true]);
-  assert.deepEqual(await cgroups.usage('/stackato/x/c1'), { cpuNs: 1_500_000, memoryBytes: 3000, pids: 2 });
+  assert.deepEqual(await cgroups.usage('/stackato/x/c1'), {
+    ...{ cpuNs: 1_500_000, memoryBytes: 3000, pids: 2, memoryKills: 1, refusedForks: 4 },
+  });
   assert.equal(await cgroups.oomKills('/stackato/x/c1'), 1);
   assert.deepEqual(await cgroups.pids('/stackato/x/c1'), [12, 34]);
   assert.deepEqual(await cgroups.children('/stackato/x'), ['c1']);
@@ -58,11 +61,14 @@ test('version 1, and hybrid: a tree for each controller, the empty one of versio
     [`cpuacct/${group}/cpuacct.usage`]: '1500000\n',
     [`cpu/${group}/cpu.shares`]: '1024\n',
     [`pids/${group}/pids.current`]: '2\n',
+    [`pids/${group}/pids.events`]: 'max 4\n',
     [`pids/${group}/cgroup.procs`]: '12\n34\n',
   });
   const cgroups = await findCgroups(root.path);
   assert.deepEqual([cgroups.version, cgroups.hasSwapLimit], [1, true]);
-  assert.deepEqual(await cgroups.usage(`/${group}`), { cpuNs: 1_500_000, memoryBytes: 3000, pids: 2 });
+  assert.deepEqual(await cgroups.usage(`/${group}`), {
+    ...{ cpuNs: 1_500_000, memoryBytes: 3000, pids: 2, memoryKills: 3, refusedForks: 4 },
+  });
   assert.equal(await cgroups.oomKills(`/${group}`), 3);
   assert.deepEqual(await cgroups.pids(`/${group}`), [12, 34]);
   assert.deepEqual(await cgroups.children('/stackato/x'), ['c1']);

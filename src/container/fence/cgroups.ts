@@ -1,13 +1,13 @@
 import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing, readTextIfExists } from '../../platform/files.ts';
-import type { Limits } from '../container.ts';
+import type { ContainerStats, Limits } from '../container.ts';
 import { cpuShares } from './oci-spec.ts';
 import { exists, namesIn } from './store.ts';
 
 const MOUNT = '/sys/fs/cgroup';
 
-export type CgroupUsage = { readonly cpuNs: number; readonly memoryBytes: number; readonly pids: number };
+export type CgroupUsage = Omit<ContainerStats, 'diskBytes'>;
 
 /** The kernel's accounting of containers, on hosts of either version. Paths begin with a slash. */
 export interface Cgroups {
@@ -38,13 +38,21 @@ function unified(mount: string): Cgroups {
     version: 2,
     hasSwapLimit: true,
     async usage(path) {
-      const [cpu, memory, stat, pids] = await readAll(
-        ['cpu.stat', 'memory.current', 'memory.stat', 'pids.current'].map((file) => at(path, file)),
+      const [cpu, memory, stat, kills, pids, refused] = await readAll(
+        ['cpu.stat', 'memory.current', 'memory.stat', 'memory.events', 'pids.current', 'pids.events'].map((file) =>
+          at(path, file),
+        ),
       );
       if (cpu === undefined) return undefined;
       const cached = field(stat, 'inactive_file');
       const memoryBytes = Math.max(0, Number(memory ?? 0) - cached);
-      return { cpuNs: field(cpu, 'usage_usec') * 1000, memoryBytes, pids: Number(pids ?? 0) };
+      return {
+        cpuNs: field(cpu, 'usage_usec') * 1000,
+        memoryBytes,
+        pids: Number(pids ?? 0),
+        memoryKills: field(kills, 'oom_kill'),
+        refusedForks: field(refused, 'max'),
+      };
     },
     limit: (path, limits) =>
       writeAll([
@@ -69,15 +77,23 @@ async function separate(mount: string): Promise<Cgroups> {
     version: 1,
     hasSwapLimit,
     async usage(path) {
-      const [cpu, memory, stat, pids] = await readAll([
+      const [cpu, memory, stat, kills, pids, refused] = await readAll([
         at('cpuacct', path, 'cpuacct.usage'),
         at('memory', path, 'memory.usage_in_bytes'),
         at('memory', path, 'memory.stat'),
+        at('memory', path, 'memory.oom_control'),
         at('pids', path, 'pids.current'),
+        at('pids', path, 'pids.events'),
       ]);
       if (cpu === undefined) return undefined;
       const memoryBytes = Math.max(0, Number(memory ?? 0) - field(stat, 'total_inactive_file'));
-      return { cpuNs: Number(cpu), memoryBytes, pids: Number(pids ?? 0) };
+      return {
+        cpuNs: Number(cpu),
+        memoryBytes,
+        pids: Number(pids ?? 0),
+        memoryKills: field(kills, 'oom_kill'),
+        refusedForks: field(refused, 'max'),
+      };
     },
     limit: (path, limits) =>
       writeAll([

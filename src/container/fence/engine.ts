@@ -25,6 +25,7 @@ import type { Stacks } from './stacks.ts';
 import { finish, launch, makeWaiting, type WaitingTools, writeNames } from './waiting.ts';
 
 const HANDLE = /^[a-z0-9-]{1,64}$/;
+const NO_USAGE = { cpuNs: 0, memoryBytes: 0, pids: 0, memoryKills: 0, refusedForks: 0 };
 
 /** What an engine works with; `openFence` puts it together. */
 export type FenceTools = WaitingTools & {
@@ -185,7 +186,7 @@ export class FenceEngine implements ContainerEngine {
     const { containers, cgroups, names, store, layout } = this.#tools;
     const { id } = (await containers.get(handle)).record;
     const [usage, diskBytes] = await Promise.all([cgroups.usage(names.cgroup(id)), store.usageOf(layout.root(id))]);
-    return { ...(usage ?? { cpuNs: 0, memoryBytes: 0, pids: 0 }), diskBytes };
+    return { ...(usage ?? NO_USAGE), diskBytes };
   }
 
   async info(handle: string): Promise<ContainerInfo> {

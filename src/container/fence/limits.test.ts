@@ -30,6 +30,7 @@ for (const ahead of [0, 1])
       const { exit } = await run('eater', 'exec tail /dev/zero', { limits: limits({ memoryMb: 32 }) });
       assert.deepEqual({ code: exit.code, outOfMemory: exit.outOfMemory }, { code: 137, outOfMemory: true });
       assert.equal((await fence.engine.info('eater')).exit?.outOfMemory, true);
+      assert.equal((await fence.engine.stats('eater')).memoryKills, 1);
     });
 
     test('processes: what forks without end stops at the limit and can be destroyed', async () => {
@@ -40,8 +41,12 @@ for (const ahead of [0, 1])
       for await (const batch of engine.output('bomb', { signal: deadline() })) {
         if (batch.some((line) => line.text === 'go')) break;
       }
-      const { pids } = await engine.stats('bomb');
-      assert.ok(pids <= 40, `${pids} processes`);
+      let { pids, refusedForks } = await engine.stats('bomb');
+      for (const end = deadline(); refusedForks === 0 && !end.aborted; ) {
+        await systemClock.sleep(50);
+        ({ pids, refusedForks } = await engine.stats('bomb'));
+      }
+      assert.ok(pids <= 40 && refusedForks > 0, `${pids} processes, ${refusedForks} refused`);
       await engine.destroy('bomb');
       assert.equal((await engine.list()).filter(({ handle }) => handle === 'bomb').length, 0);
       assert.deepEqual(

@@ -65,8 +65,13 @@ function storeAt(layout: Layout, nowMs: () => number): Store {
     async usageOf(path) {
       if (!usage || nowMs() - usage.atMs >= 1000) usage = { atMs: nowMs(), bytes: readUsage() };
       const inside = path.slice(layout.store.length + 1);
-      const bytes = await usage.bytes;
-      return bytes.get(inside) ?? [...bytes].find(([known]) => known.endsWith(`/${inside}`))?.[1] ?? 0;
+      const find = (bytes: ReadonlyMap<string, number>) =>
+        bytes.get(inside) ?? [...bytes].find(([known]) => known.endsWith(`/${inside}`))?.[1];
+      const found = find(await usage.bytes);
+      if (found !== undefined) return found;
+      // It may be younger than what was read.
+      usage = { atMs: nowMs(), bytes: readUsage() };
+      return find(await usage.bytes) ?? 0;
     },
     async space() {
       const [inside, outside] = await Promise.all([statfs(layout.store), statfs(layout.directory)]);
