@@ -80,7 +80,7 @@ function clusterPorts({ bus, link, controller, aok, logyard, dea }: ClusterConfi
     tcp({
       ...{ name: 'host ports', role: 'dea', programs: [], address: 'all', audience: 'this machine' },
       ...{ port: dea.hostPortFirst, last: dea.hostPortLast, isAnyOf: true },
-      what: 'app instances, by a rule of the kernel; `kato op firewall` closes them to other machines',
+      what: 'app instances, by a rule of the kernel that is for the machine alone',
     }),
   ];
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -9,6 +9,9 @@ import { NodeFile } from '../../src/contract/node.ts';
 import { findPortUse, portsOf } from '../../src/core/port-table.ts';
 import { parseListener } from '../../src/platform/listeners.ts';
 import { MicroCloud } from './micro-cloud.ts';
+
+/** Where something listens that the table knows nothing of. */
+const STRAY = 9555;
 
 describe('ports of a node', () => {
   let cloud: MicroCloud;
@@ -25,6 +28,13 @@ describe('ports of a node', () => {
   /** From this machine, which is another one to the node. */
   const answersOutside = (port: number) =>
     spawnSync('curl', ['-s', '-m', '2', '-o', '/dev/null', `http://${cloud.node.address}:${port}/`]).status === 0;
+  const until = async (holds: () => boolean) => {
+    const endMs = Date.now() + 10_000;
+    while (!holds()) {
+      if (Date.now() > endMs) throw new Error('it never came');
+      await new Promise((done) => setTimeout(done, 100));
+    }
+  };
   const instancePort = async () => {
     const { stdout } = await cloud.node.run(['nft', 'list', 'ruleset']);
     return Number(/elements = \{ (\d+) : [\d.]+ \. 8080/.exec(stdout)?.[1]);
@@ -47,23 +57,33 @@ describe('ports of a node', () => {
     assert.deepEqual(beyond, []);
   });
 
-  test('the firewall closes what others have no use for, survives a restart of the node, and goes again', async () => {
-    assert.ok(answersOutside(await instancePort()), 'the instance does not answer without a firewall');
+  test('instances answer through the router alone, with no firewall either', async () => {
+    const port = await instancePort();
+    const { code } = await cloud.node.run(['curl', '-s', '-m', '5', `http://${cloud.node.address}:${port}/`]);
+    assert.equal(code, 0, 'the instance does not answer the node itself');
+    assert.equal(answersOutside(port), false);
+    assert.ok(answersOutside(80));
+  });
+
+  test('the firewall closes what others have no use for, survives a restart of the node, and goes again', async (context) => {
+    const stray = spawn('nsenter', [`--net=/run/netns/${cloud.node.name}`, 'busybox', 'httpd', '-f', '-p', `${STRAY}`]);
+    context.after(() => stray.kill());
+    await until(() => answersOutside(STRAY));
     await ok(['op', 'firewall', '--open', '8443']);
     const rules = await ok(['op', 'firewall', '--show']);
     await ok(['op', 'firewall']);
     assert.equal(await ok(['op', 'firewall', '--show']), rules, 'saying it twice changed something');
     assert.match(rules, /tcp dport 8443 accept/);
-    assert.equal(answersOutside(await instancePort()), false);
+    assert.equal(answersOutside(STRAY), false);
     assert.ok(answersOutside(80));
     await ok(['stop']);
     await cloud.node.run(['nft', 'delete', 'table', 'inet', 'stackato_firewall']);
     await ok(['start']);
     await cloud.untilStatus('welcome.stackato.localhost', 200);
-    assert.equal(answersOutside(await instancePort()), false);
+    assert.equal(answersOutside(STRAY), false);
     assert.ok(answersOutside(80));
     await ok(['op', 'firewall', '--off']);
-    assert.ok(answersOutside(await instancePort()));
+    assert.ok(answersOutside(STRAY));
     assert.doesNotMatch((await cloud.node.run(['nft', 'list', 'tables'])).stdout, /stackato_firewall/);
   });
 
