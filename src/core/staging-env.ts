@@ -80,6 +80,8 @@ function registries(settings: StagingSettings): Record<string, string> {
   return withoutEmpty({
     npm_config_registry: settings.npmRegistry,
     PIP_INDEX_URL: settings.pipIndex,
+    // pip passes over an index without TLS unless it is told to trust it, and the operator chose it.
+    PIP_TRUSTED_HOST: /^http:\/\/(?:[^/@]*@)?([^/:?]+)/.exec(settings.pipIndex)?.[1] ?? '',
     GOPROXY: settings.goProxy,
     BUNDLE_MIRROR__ALL: settings.gemSource,
     MAVEN_MIRROR: settings.mavenMirror,

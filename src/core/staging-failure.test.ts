@@ -38,9 +38,40 @@ test('memory, disk and registry are named as the cause', () => {
       { tail: ['go: a@v1: Get "https://go.internal/a": dial tcp: i/o timeout'] },
       /Go module proxy \(go\.internal\).*goProxy/,
     ],
+    [
+      {
+        tail: [
+          'see https://getcomposer.org/install',
+          'The "http://php.internal:81/packages.json" file could not be downloaded  ',
+          '     (HTTP/1.0 503 Service Unavailable)',
+        ],
+      },
+      /the Composer repository \(php\.internal:81\) answered with status 503; .*staging\.composerRepository/,
+    ],
+    [
+      { tail: ['npm error code E500', 'npm error 500 Internal Server Error - GET http://npm.internal/a'] },
+      /the npm registry \(npm\.internal\) answered with status 500/,
+    ],
+    [
+      { tail: ['main.go:4:2: a.b/c@v1.6.0: Get "https://go.internal/c.zip": x509: cannot validate certificate'] },
+      /Go module proxy \(go\.internal\).*certificate is not trusted/,
+    ],
     [{ tail: ['npm error code UNABLE_TO_GET_ISSUER_CERT_LOCALLY'] }, /certificate is not trusted.*staging\.caFile/],
   ];
   for (const [over, expected] of cases) assert.match(explainFailure(failed(over)).message, expected);
+});
+
+test('what a buildpack complained of last is the cause', () => {
+  const tail = [
+    ' !     Python 3.9 is wanted',
+    'Collecting a',
+    ' !     The index is silent.',
+    ' !     Set it.',
+    'bin/x ended',
+  ];
+  const { message } = explainFailure(failed({ tail }));
+  assert.match(message, /could not build the app: The index is silent\. Set it\.\n/);
+  assert.doesNotMatch(message, /The index is silent[\s\S]*The index is silent/);
 });
 
 test('a failure without a known cause keeps the last lines', () => {

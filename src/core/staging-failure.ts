@@ -26,13 +26,28 @@ export function explainFailure(build: FailedBuild): StagingFailure {
   if (build.exitCode === buildExit.bomb) return { type, message: `${what}; make the archive again and push it` };
   if (type === 'NoAppDetectedError') return { type, message: noAppDetected(build) };
   const cause = causeOf(build);
-  return { type, message: `${what}${cause ? `: ${cause}` : ''}${lastLines(build.tail)}` };
+  const said = complaint(build.tail);
+  const isSaid = cause === '' && said.length > 0;
+  const because = isSaid ? said.map((line) => line.slice(mark.length).trim()).join(' ') : cause;
+  const rest = isSaid ? build.tail.filter((line) => !said.includes(line)) : build.tail;
+  return { type, message: `${what}${because ? `: ${because}` : ''}${lastLines(rest)}` };
 }
 
 /** The message for a task that used up its time. */
 export function explainTimeout(timeoutS: number, tail: readonly string[]): StagingFailure {
   const message = `Staging took longer than the limit of ${timeoutS} s${lastLines(tail)}`;
   return { type: 'StagingTimeExpired', message };
+}
+
+/** How buildpacks begin lines that people must read. */
+const mark = ' !     ';
+
+/** What a buildpack complained of last. */
+function complaint(tail: readonly string[]): string[] {
+  const lines = tail.filter((line) => line.trim() !== '').slice(-8);
+  const last = lines.findLastIndex((line) => line.startsWith(mark));
+  const before = lines.findLastIndex((line, at) => at < last && !line.startsWith(mark));
+  return lines.slice(before + 1, last + 1);
 }
 
 function lastLines(tail: readonly string[]): string {
@@ -76,13 +91,37 @@ function causeOf(build: FailedBuild): string {
   if (isFull || /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT/i.test(text)) {
     return `staging ran out of its ${build.diskMb} MB of disk; leave files out of the push (.cfignore) or ask for more disk`;
   }
-  const registry = unreachable(text);
-  if (registry !== undefined) return registry;
-  return '';
+  return erring(text) ?? (complaint(build.tail).length > 0 ? '' : (unreachable(text) ?? ''));
+}
+
+type RegistrySign = { readonly sign: RegExp; readonly tool: string; readonly setting: string };
+
+/** A registry that answers with an error of its own, which is no fault of the app. */
+const errorSigns: readonly RegistrySign[] = [
+  { sign: /npm (?:error|ERR!) code E(5\d\d)/, tool: 'the npm registry', setting: 'staging.npmRegistry' },
+  { sign: /\b(5\d\d) Server Error: /, tool: 'the Python package index', setting: 'staging.pipIndex' },
+  { sign: /bad response .* (5\d\d)\b/, tool: 'the gem source', setting: 'staging.gemSource' },
+  { sign: /reading https?:\S+: (5\d\d) /, tool: 'the Go module proxy', setting: 'staging.goProxy' },
+  { sign: /transfer failed for \S+ status: (5\d\d) /, tool: 'the Maven repository', setting: 'staging.mavenMirror' },
+  {
+    sign: /could not be downloaded\s+\(HTTP\/[\d.]+ (5\d\d)/,
+    tool: 'the Composer repository',
+    setting: 'staging.composerRepository',
+  },
+];
+
+function erring(text: string): string | undefined {
+  for (const { sign, tool, setting } of errorSigns) {
+    const match = sign.exec(text);
+    if (!match) continue;
+    const host = hostAround(text, match);
+    return `${tool}${host ? ` (${host})` : ''} answered with status ${match[1]}; push again later, or an operator can set another one in '${setting}'`;
+  }
+  return undefined;
 }
 
 /** A registry that could not be reached: signs in the output of each tool, and the setting an operator checks. */
-const registrySigns: readonly { readonly sign: RegExp; readonly tool: string; readonly setting: string }[] = [
+const registrySigns: readonly RegistrySign[] = [
   {
     sign: /npm (?:error|ERR!).*(?:ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|network|UNABLE_TO_|SELF_SIGNED)/i,
     tool: 'the npm registry',
@@ -99,7 +138,7 @@ const registrySigns: readonly { readonly sign: RegExp; readonly tool: string; re
     setting: 'staging.gemSource',
   },
   {
-    sign: /go: .*(?:dial tcp|i\/o timeout|no such host|connection refused|x509:|TLS handshake)/i,
+    sign: /(?:go: |@v\d).*(?:dial tcp|i\/o timeout|no such host|connection refused|x509:|TLS handshake)/i,
     tool: 'the Go module proxy',
     setting: 'staging.goProxy',
   },
@@ -122,13 +161,21 @@ const registrySigns: readonly { readonly sign: RegExp; readonly tool: string; re
 
 function unreachable(text: string): string | undefined {
   const match = registrySigns.find(({ sign }) => sign.test(text));
-  if (!match) return undefined;
-  const host = hostIn(text);
+  const at = match?.sign.exec(text);
+  if (!match || !at) return undefined;
+  const host = hostAround(text, at);
   const isTls = /certificate|x509|UNABLE_TO_|SELF_SIGNED|PKIX/i.test(text);
   const check = isTls
     ? "its certificate is not trusted; an operator can add the authority with 'staging.caFile'"
     : `an operator can set '${match.setting}', and the app's egress rules must allow it`;
   return `${match.tool}${host ? ` (${host})` : ''} could not be reached; ${check}`;
+}
+
+/** The host named in the line of a sign, or else anywhere: tools name others too, such as their handbook's. */
+function hostAround(text: string, { index, 0: found }: RegExpExecArray): string | undefined {
+  const end = text.indexOf('\n', index + found.length);
+  const line = text.slice(text.lastIndexOf('\n', index) + 1, end < 0 ? undefined : end);
+  return hostIn(line) ?? hostIn(text);
 }
 
 function hostIn(text: string): string | undefined {

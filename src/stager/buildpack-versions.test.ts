@@ -23,7 +23,8 @@ async function build({ script, app, programs }: Build) {
     await writeFile(join(folder.path, path), text);
   };
   for (const [name, text] of Object.entries(app)) await put(`app/${name}`, text);
-  for (const [name, text] of Object.entries(programs)) {
+  // Registries that answer.
+  for (const [name, text] of Object.entries({ 'bin/curl': 'echo 200', ...programs })) {
     await put(name, `#!/bin/bash\n${text}\n`);
     await chmod(join(folder.path, name), 0o755);
   }
