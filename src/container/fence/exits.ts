@@ -1,6 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { readTextIfExists } from '../../platform/files.ts';
+import { open } from 'node:fs/promises';
+import { isMissing } from '../../platform/files.ts';
 import type { Exit } from '../container.ts';
 import type { Cgroups } from './cgroups.ts';
 import type { Layout, Names } from './naming.ts';
@@ -18,15 +18,25 @@ export async function readExit(
   id: string,
   from: { layout: Layout; names: Names; cgroups: Cgroups },
 ): Promise<Exit | undefined> {
-  const text = await readTextIfExists(from.layout.exit(id));
-  if (!text) return undefined;
-  const code = Number(text.trim());
+  const said = await readTold(from.layout.exit(id));
+  if (!said?.text) return undefined;
+  const code = Number(said.text.trim());
   const kills = await from.cgroups.oomKills(from.names.cgroup(id));
-  const { mtimeMs } = await stat(from.layout.exit(id));
   return {
     code: Number.isInteger(code) ? code : -1,
     // A kill that the main process survived to end well is not why it ended.
     outOfMemory: code !== 0 && kills > 0,
-    atMs: Math.floor(mtimeMs),
+    atMs: Math.floor(said.mtimeMs),
   };
+}
+
+/** Text and time belong together: the file may be removed in between by who destroys the container. */
+async function readTold(path: string): Promise<{ text: string; mtimeMs: number } | undefined> {
+  try {
+    await using file = await open(path);
+    return { text: await file.readFile('utf8'), mtimeMs: (await file.stat()).mtimeMs };
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
 }
