@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { shellProcess, smallSpec } from '../src/container/container.conformance.ts';
 import { btrfs } from '../src/container/fence/btrfs-commands.ts';
 import { findCgroups } from '../src/container/fence/cgroups.ts';
+import { ID_OFFSET } from '../src/container/fence/id-ranges.ts';
 import { ociConfig } from '../src/container/fence/oci-spec.ts';
 import { readRecord } from '../src/container/fence/record.ts';
 import { openTestFence, type TestFence } from '../src/container/fence/testing/test-fence.ts';
@@ -78,6 +79,7 @@ async function runBare({ directory }: TestFence, handle: string): Promise<number
   const config = ociConfig({
     container: { handle, limits: smallSpec(handle).limits, mounts: [] },
     process: shellProcess('true'),
+    firstId: ID_OFFSET,
     rootPath: bareRoot(directory),
     cgroupsPath: `/stackato/bare/${handle}`,
     files: files as Parameters<typeof ociConfig>[0]['files'],

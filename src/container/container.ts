@@ -12,6 +12,7 @@ export type Limits = {
   readonly fds: number;
 };
 
+/** Owners in what is writable are seen inside less the engine's `idOffset`, so that containers can share it. */
 export type BindMount = {
   readonly source: string;
   readonly destination: string;
@@ -114,7 +115,10 @@ export class ContainerError extends Error {
  * @throws ContainerError from every operation: `not-found` for an unknown handle, else the kind that its text names
  */
 export interface ContainerEngine extends AsyncDisposable {
-  /** Id n inside a container is id n + idOffset on the host, for users and for groups. */
+  /**
+   * Id n inside a container is id n + idOffset in the files of its root and image, as the host sees them, for users and
+   * for groups. Its processes have ids of their own, which nobody else has.
+   */
   readonly idOffset: number;
 
   /** Names of the stacks that can be used. */

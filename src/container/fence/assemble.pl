@@ -2,25 +2,31 @@
 #   from, root          copy of the subvolume `from` at `root`
 #   bytes, root         what `root` may take of the disk
 #   pid, network=1      network of that process: commands for `ip` come from the input, those of the host, `--`, those inside
-#   pid, root, enter=1, name, files
-#                       puts the process, which waits on an empty root, onto `root` with the mounts it has
+#   pid, root, enter=1, name, files, ids, then `--` and pairs of a folder and its place inside
+#                       puts the process, which waits on an empty root, onto `root` with the mounts it has and the folders
 # The distribution's tools take a process for each, and can't move a container to another root or map the owners of one.
 use strict;
 use warnings;
 
-my ($numbers, @settings) = @ARGV;
-my %number = split /[=,]/, $numbers;
-my %with = map { split /=/, $_, 2 } @settings;
+my %number = split /[=,]/, shift @ARGV;
+my %with;
+while (defined(my $setting = shift @ARGV)) {
+    last if $setting eq '--';
+    my ($key, $value) = split /=/, $setting, 2;
+    $with{$key} = $value;
+}
+my @volumes = @ARGV;
 my ($SNAPSHOT, $LIMIT, $EXCLUSIVE) = (0x50009417, 0x8030942b, 2);
 my ($HERE, $CLONE, $EMPTY_PATH, $FROM_EMPTY, $DETACH) = (-100, 1 | 02000000, 0x1000, 4, 2);
-my ($MS_PRIVATE, $NOFILE) = (1 << 18, 7);
+my ($MS_PRIVATE, $NO_SETUID, $NO_DEVICES, $IDMAP) = (1 << 18, 2, 4, 0x100000);
+my ($NEW_USERS, $NOFILE) = (0x10000000, 7);
 # The kernel is handed the buffers of these, so they must be variables.
 my ($empty, $dot, $new) = ('', '.', '/root');
 
 snapshot($with{from}, $with{root}) if defined $with{from};
 limit($with{root}, $with{bytes}) if defined $with{bytes};
 connect_network($with{pid}) if defined $with{network};
-enter(@with{qw(pid root name files)}) if defined $with{enter};
+enter(@with{qw(pid root name files ids)}) if defined $with{enter};
 
 sub snapshot {
     my ($from, $to) = @_;
@@ -57,11 +63,14 @@ sub ip {
 }
 
 sub enter {
-    my ($pid, $root, $name, $files) = @_;
-    my $tree = call('open_tree', $HERE, $root, $CLONE);
-    my $attributes = pack('Q4', 0, 0, $MS_PRIVATE, 0);
-    call('mount_setattr', $tree, $empty, $EMPTY_PATH, $attributes, length $attributes);
+    my ($pid, $root, $name, $files, $ids) = @_;
+    my $users = user_space($ids);
+    my $tree = mapped($root, $users, 0);
     my @paths = mounts($pid);
+    my %volume;
+    while (my ($source, $place) = splice @volumes, 0, 2) {
+        $volume{$place} = mapped($source, $users, $NO_SETUID | $NO_DEVICES);
+    }
     my ($mounts, $names) = (namespace($pid, 'mnt'), namespace($pid, 'uts'));
     my $most = pack('Q2', $files, $files);
     call('prlimit', $pid + 0, $NOFILE, $most, 0);
@@ -74,12 +83,17 @@ sub enter {
     my ($user, $group) = (stat $new)[4, 5];
     syscall($number{setfsgid}, $group);
     syscall($number{setfsuid}, $user);
-    make_place($_) for @paths;
+    make_place($_, -d $_) for @paths;
+    make_place($_, 1) for sort keys %volume;
     syscall($number{setfsuid}, 0);
     syscall($number{setfsgid}, 0);
     for my $path (@paths) {
         my $place = "$new$path";
         call('move_mount', $HERE, $path, $HERE, $place, 0);
+    }
+    for my $path (sort keys %volume) {
+        my $place = "$new$path";
+        call('move_mount', $volume{$path}, $empty, $HERE, $place, $FROM_EMPTY);
     }
     # This moves the root of the container's waiting process too.
     chdir $new or die "$new: $!\n";
@@ -87,11 +101,49 @@ sub enter {
     call('umount2', $dot, $DETACH);
 }
 
+# A copy of what is mounted at a path, for nobody else to see yet, whose files have the owners of a map.
+sub mapped {
+    my ($path, $users, $attributes) = @_;
+    my $tree = call('open_tree', $HERE, $path, $CLONE);
+    my $change = pack('Q4', $IDMAP | $attributes, 0, $MS_PRIVATE, fileno $users);
+    syscall($number{mount_setattr}, $tree, $empty, $EMPTY_PATH, $change, length $change) == 0
+        or die "owners in $path can't be mapped: $!\n";
+    return $tree;
+}
+
 sub call {
     my ($what, @arguments) = @_;
     my $result = syscall($number{$what}, @arguments);
     die "$what failed: $!\n" if $result == -1;
     return $result;
+}
+
+# A user namespace that says which owners of files appear as which; only its map is used.
+sub user_space {
+    my ($ids) = @_;
+    pipe(my $ready, my $say) or die "pipe: $!\n";
+    pipe(my $hold, my $done) or die "pipe: $!\n";
+    my $child = fork();
+    die "fork: $!\n" unless defined $child;
+    if ($child == 0) {
+        close $done;
+        call('unshare', $NEW_USERS);
+        close $say;
+        sysread($hold, my $end, 1);
+        # Perl's own end would run what belongs to the parent, and the module with a plain exit takes longer to load.
+        kill 'KILL', $$;
+    }
+    close $say;
+    close $hold;
+    sysread($ready, my $end, 1);
+    for my $kind (qw(uid gid)) {
+        open(my $map, '>', "/proc/$child/${kind}_map") or die "/proc/$child/${kind}_map: $!\n";
+        syswrite($map, "$ids\n") or die "owners $ids can't be mapped: $!\n";
+    }
+    my $space = namespace($child, 'user');
+    close $done;
+    waitpid($child, 0);
+    return $space;
 }
 
 sub namespace {
@@ -112,7 +164,7 @@ sub mounts {
 }
 
 sub make_place {
-    my ($path) = @_;
+    my ($path, $is_folder) = @_;
     my $place = "$new$path";
     return if -e $place;
     my $parent = $new;
@@ -122,6 +174,6 @@ sub make_place {
         $parent .= "/$part";
         -d $parent or mkdir $parent, 0755 or die "$parent: $!\n";
     }
-    if (-d $path) { mkdir $place, 0755 or die "$place: $!\n" }
+    if ($is_folder) { mkdir $place, 0755 or die "$place: $!\n" }
     else { open(my $file, '>>', $place) or die "$place: $!\n" }
 }

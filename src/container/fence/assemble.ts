@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { exec } from '../../platform/exec.ts';
+import type { BindMount } from '../container.ts';
 
 const PROGRAM = fileURLToPath(new URL('assemble.pl', import.meta.url));
 
@@ -8,8 +9,14 @@ type Calls = Readonly<Record<string, number>>;
 /** Numbers of system calls, which are the same everywhere only for those made since 2019. */
 const EVERYWHERE: Calls = { open_tree: 428, move_mount: 429, mount_setattr: 442 };
 const BY_ARCHITECTURE: Readonly<Record<string, Calls>> = {
-  x64: { pivot_root: 155, setns: 308, sethostname: 170, umount2: 166, prlimit: 302, setfsuid: 122, setfsgid: 123 },
-  arm64: { pivot_root: 41, setns: 268, sethostname: 161, umount2: 39, prlimit: 261, setfsuid: 151, setfsgid: 152 },
+  x64: {
+    ...{ pivot_root: 155, setns: 308, sethostname: 170, umount2: 166, prlimit: 302, setfsuid: 122, setfsgid: 123 },
+    unshare: 272,
+  },
+  arm64: {
+    ...{ pivot_root: 41, setns: 268, sethostname: 161, umount2: 39, prlimit: 261, setfsuid: 151, setfsgid: 152 },
+    unshare: 97,
+  },
 };
 
 /** What is done of a container, in this order. */
@@ -19,7 +26,16 @@ export type Assembly = {
   /** Commands for `ip`, those of the host and those inside the network of the container's process. */
   readonly connect?: { readonly pid: number; readonly outer: string; readonly inner: string };
   /** Puts a process that waits on an empty root onto this one. `fds` can only lower what it has. */
-  readonly enter?: { readonly pid: number; readonly root: string; readonly hostname: string; readonly fds: number };
+  readonly enter?: {
+    readonly pid: number;
+    readonly root: string;
+    readonly hostname: string;
+    readonly fds: number;
+    /** Owners from `inFiles` on appear as those from `first` on, `count` of them. */
+    readonly ids: { readonly inFiles: number; readonly first: number; readonly count: number };
+    /** Folders of the host that it may write to, their owners as in the root. */
+    readonly volumes: readonly Pick<BindMount, 'source' | 'destination'>[];
+  };
 };
 
 /** Argument array for an assembly. */
@@ -30,7 +46,11 @@ export function assembleCommand({ copy, connect, enter }: Assembly, architecture
     ...(copy ? [`from=${copy.from}`, `root=${copy.root}`, ...(copy.bytes > 0 ? [`bytes=${copy.bytes}`] : [])] : []),
     ...(connect ? [`pid=${connect.pid}`, 'network=1'] : []),
     ...(enter
-      ? [`pid=${enter.pid}`, `root=${enter.root}`, 'enter=1', `name=${enter.hostname}`, `files=${enter.fds}`]
+      ? [
+          ...[`pid=${enter.pid}`, `root=${enter.root}`, 'enter=1', `name=${enter.hostname}`, `files=${enter.fds}`],
+          `ids=${enter.ids.inFiles} ${enter.ids.first} ${enter.ids.count}`,
+          ...['--', ...enter.volumes.flatMap(({ source, destination }) => [source, destination])],
+        ]
       : []),
   ];
   return ['perl', PROGRAM, numbers.join(','), ...settings];

@@ -6,6 +6,7 @@ import type { Log } from '../../platform/log.ts';
 import { ContainerError, type Exit } from '../container.ts';
 import type { Cgroups } from './cgroups.ts';
 import { readExit, watchExits } from './exits.ts';
+import type { IdRanges } from './id-ranges.ts';
 import type { Layout, Names } from './naming.ts';
 import type { Network } from './network.ts';
 import { type ContainerRecord, hasRun, readRecord, removeRecord, startTicksOf, writeRecord } from './record.ts';
@@ -29,6 +30,7 @@ export type ContainersTools = {
   readonly commands: RuntimeCommands;
   readonly store: Store;
   readonly network: Network;
+  readonly ids: IdRanges;
   readonly cgroups: Cgroups;
   readonly bootId: string;
   readonly clock: Clock;
@@ -164,7 +166,7 @@ export class Containers {
 
   /** Kills everything in a container and takes it away, as far as it exists. */
   async remove(entry: Entry): Promise<void> {
-    const { layout, names, commands, network, store } = this.#tools;
+    const { layout, names, commands, network, store, ids } = this.#tools;
     const { handle, id } = entry.record;
     const wasRunning = hasRun(entry.record) && entry.record.init !== undefined && !entry.record.exit;
     if (!wasRunning) entry.ended.reject(new ContainerError('not-found', `${handle} was destroyed`));
@@ -178,6 +180,7 @@ export class Containers {
     await this.removeCgroup(names.cgroup(id));
     await Promise.all([network.release(entry.record), store.remove([layout.root(id)])]);
     await removeRecord(layout, id);
+    ids.release(entry.record.firstId);
     this.#entries.delete(handle);
   }
 

@@ -16,9 +16,9 @@ import {
 import { type Entry, sendSignal } from './containers.ts';
 import { execInside } from './exec-inside.ts';
 import { failure } from './failure.ts';
+import { ID_OFFSET } from './id-ranges.ts';
 import { readLog } from './log-reader.ts';
 import { faultOfEgress } from './nft-rules.ts';
-import { ID_OFFSET } from './oci-spec.ts';
 import { type ContainerRecord, infoOf, startTicksOf } from './record.ts';
 import type { Reserve } from './reserve.ts';
 import type { Stacks } from './stacks.ts';
@@ -236,8 +236,8 @@ export class FenceEngine implements ContainerEngine {
   }
 
   #recordOf(spec: ContainerSpec): ContainerRecord {
-    const { bootId, network } = this.#tools;
-    const place = network.take(spec.ports);
+    const { bootId, network, ids } = this.#tools;
+    const place = { ...network.take(spec.ports), firstId: ids.take() };
     return { ...this.#wantsOf(spec), ...place, id: spec.handle, phase: 'creating', bootId };
   }
 

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { exec } from '../../platform/exec.ts';
@@ -9,9 +9,9 @@ import { parseRange, shareOf } from './addresses.ts';
 import { findCgroups } from './cgroups.ts';
 import { Containers } from './containers.ts';
 import { FenceEngine } from './engine.ts';
+import { allRanges, IdRanges } from './id-ranges.ts';
 import { layoutOf, namesOf, type PoolName } from './naming.ts';
 import { Network } from './network.ts';
-import { ID_OFFSET } from './oci-spec.ts';
 import { findPrograms } from './programs.ts';
 import { bootId, type ContainerRecord, readRecords } from './record.ts';
 import { Reserve } from './reserve.ts';
@@ -62,8 +62,7 @@ export async function openFence(options: FenceOptions): Promise<ContainerEngine>
   const layout = layoutOf(directory, pool);
   const names = namesOf(directory, pool);
   const store = await openStore(layout, { storeMb: options.storeMb, log, nowMs: () => clock.nowMs() });
-  await makeFolders([layout.own, layout.containers, layout.exits, layout.emptyRoot, names.runtimeRoot]);
-  await makeEmptyRoot(layout.emptyRoot);
+  await makeFolders([layout.own, layout.containers, layout.exits, join(layout.emptyRoot, 'root'), names.runtimeRoot]);
   const [cgroups, boot, resolver, records] = await Promise.all([
     findCgroups(),
     bootId(),
@@ -96,7 +95,9 @@ export async function openFence(options: FenceOptions): Promise<ContainerEngine>
   );
 
   const commands = runtimeCommands(runtimePath, layout, names);
-  const tools = { layout, names, commands, store, network, cgroups, bootId: boot, clock, log };
+  const ids = new IdRanges(shareOf(allRanges, pool), random);
+  for (const { firstId } of records) ids.own(firstId);
+  const tools = { layout, names, commands, store, network, ids, cgroups, bootId: boot, clock, log };
   const containers = new Containers(tools, records);
   const stacks = new Stacks({ layout, store, random });
   try {
@@ -145,12 +146,6 @@ function rangeOf(text: string) {
   const range = parseRange(text);
   if (range) return range;
   throw new ContainerError('failed', `"${text}" is no IPv4 address, network or range; correct it in the configuration`);
-}
-
-/** The runtime makes places for mounts in it as the containers' root, and `root` is where the real one comes. */
-async function makeEmptyRoot(path: string): Promise<void> {
-  await mkdir(join(path, 'root'), { recursive: true });
-  await chown(path, ID_OFFSET, ID_OFFSET);
 }
 
 async function makeFolders(folders: readonly string[]): Promise<void> {

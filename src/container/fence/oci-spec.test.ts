@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hostnameOf, ID_OFFSET, type OciInput, ociConfig, ociProcess } from './oci-spec.ts';
+import { hostnameOf, type OciInput, ociConfig, ociProcess } from './oci-spec.ts';
 import { seccompProfile } from './seccomp.ts';
 
 const process = {
@@ -14,9 +14,13 @@ const input: OciInput = {
   container: {
     handle: 'c1',
     limits: { memoryMb: 256, diskMb: 512, pids: 128, fds: 1024 },
-    mounts: [{ source: '/host/cache', destination: '/tmp/cache', writable: true }],
+    mounts: [
+      { source: '/host/cache', destination: '/tmp/cache', writable: false },
+      { source: '/host/data', destination: '/data', writable: true },
+    ],
   },
   process,
+  firstId: 0x7001_0000,
   rootPath: '/store/containers/dea/c1',
   cgroupsPath: '/stackato/x/c1',
   files: { resolvConf: '/r', hosts: '/h', hostname: '/n' },
@@ -45,7 +49,7 @@ test('root inside keeps what installing files needs, and nothing of the network 
 
 test('ids and namespaces are its own, limits as asked', () => {
   const { linux } = ociConfig(input);
-  assert.deepEqual(linux.uidMappings, [{ containerID: 0, hostID: ID_OFFSET, size: 65_536 }]);
+  assert.deepEqual(linux.uidMappings, [{ containerID: 0, hostID: 0x7001_0000, size: 65_536 }]);
   assert.deepEqual(linux.namespaces.map(({ type }) => type).sort(), [
     ...['cgroup', 'ipc', 'mount', 'network', 'pid', 'user', 'uts'],
   ]);
@@ -60,7 +64,8 @@ test('mounts: made files and certificates read-only, asked ones as asked, never 
   const at = (destination: string) => mounts.find((mount) => mount.destination === destination);
   assert.ok(at('/etc/ssl/certs/ca-certificates.crt')?.options.includes('ro'));
   assert.ok(at('/etc/resolv.conf')?.options.includes('ro'));
-  assert.deepEqual(at('/tmp/cache')?.options, ['rbind', 'nosuid', 'nodev', 'rw']);
+  assert.deepEqual(at('/tmp/cache')?.options, ['rbind', 'nosuid', 'nodev', 'ro']);
+  assert.equal(at('/data'), undefined);
   const { caFile: _, ...without } = input;
   assert.ok(!ociConfig(without).mounts.some((mount) => mount.destination.startsWith('/etc/ssl')));
   for (const mount of mounts) assert.ok(mount.options.includes('nosuid'), mount.destination);

@@ -1,10 +1,7 @@
 import type { BindMount, Limits, ProcessSpec } from '../container.ts';
+import { ID_COUNT } from './id-ranges.ts';
 import { LAUNCH_INSIDE } from './launch-script.ts';
 import { seccompProfile } from './seccomp.ts';
-
-/** Ids 0 to 65535 inside are these on the host, for all containers: stacks are shifted once, when imported. */
-export const ID_OFFSET = 0x7000_0000;
-const ID_COUNT = 65_536;
 
 /** Where the init process is inside: it hands signals on and reaps what is orphaned, which a plain process 1 does not. */
 const INIT_INSIDE = '/sbin/fence-init';
@@ -16,6 +13,8 @@ export type OciInput = {
   /** Without a limit of memory where that is 0: it gets one before anything runs. */
   readonly container: { readonly handle: string; readonly limits: Limits; readonly mounts: readonly BindMount[] };
   readonly process: ProcessSpec;
+  /** The host's id of root inside; others follow it. */
+  readonly firstId: number;
   readonly rootPath: string;
   readonly cgroupsPath: string;
   /** Files made for the container, bound read-only. */
@@ -55,8 +54,8 @@ export function ociConfig(input: OciInput) {
         // Made with the container, so that it belongs to its users' namespace, else no sysfs could be mounted.
         { type: 'network' },
       ],
-      uidMappings: [{ containerID: 0, hostID: ID_OFFSET, size: ID_COUNT }],
-      gidMappings: [{ containerID: 0, hostID: ID_OFFSET, size: ID_COUNT }],
+      uidMappings: [{ containerID: 0, hostID: input.firstId, size: ID_COUNT }],
+      gidMappings: [{ containerID: 0, hostID: input.firstId, size: ID_COUNT }],
       cgroupsPath: input.cgroupsPath,
       resources: resourcesOf(input),
       sysctl: {
@@ -156,6 +155,9 @@ function mountsOf({ container, files, caFile, initPath }: OciInput) {
     bind(files.hostname, '/etc/hostname', ['ro', 'noexec']),
     ...(files.launch ? [bind(files.launch, LAUNCH_INSIDE, ['ro', 'noexec'])] : []),
     ...(caFile ? [bind(caFile, '/etc/ssl/certs/ca-certificates.crt', ['ro', 'noexec'])] : []),
-    ...container.mounts.map((mount) => bind(mount.source, mount.destination, [mount.writable ? 'rw' : 'ro'])),
+    // Those that are writable come with the root: this runtime can't say whose files they have.
+    ...container.mounts
+      .filter(({ writable }) => !writable)
+      .map(({ source, destination }) => bind(source, destination, ['ro'])),
   ];
 }

@@ -5,6 +5,7 @@ import { decode } from '../../contract/decode.ts';
 import { EgressRule } from '../../contract/messages/dea.ts';
 import { isMissing, readTextIfExists } from '../../platform/files.ts';
 import type { ContainerInfo, ContainerState } from '../container.ts';
+import { ID_OFFSET } from './id-ranges.ts';
 import type { Layout } from './naming.ts';
 import { namesIn } from './store.ts';
 
@@ -31,6 +32,8 @@ export const ContainerRecord = Type.Object({
   /** The machine's boot; a container of an earlier one has ended. */
   bootId: Type.String(),
   slot: Type.Integer(),
+  /** The host's id of its root user; the range after it is its own. */
+  firstId: Type.Integer({ default: ID_OFFSET }),
   address: Type.String(),
   ports: Type.Array(Type.Object({ containerPort: Type.Integer(), hostPort: Type.Integer() })),
   egress: Type.Array(EgressRule),

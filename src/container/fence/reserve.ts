@@ -41,7 +41,11 @@ export class Reserve {
   async take(spec: ContainerSpec): Promise<Entry | undefined> {
     this.#usedAtMs = this.#tools.clock.nowMs();
     const { user, limits, mounts = [] } = spec;
-    const fits = user?.uid === USER.uid && user.gid === USER.gid && limits.fds <= LIMITS.fds && mounts.length === 0;
+    const fits =
+      user?.uid === USER.uid &&
+      user.gid === USER.gid &&
+      limits.fds <= LIMITS.fds &&
+      mounts.every(({ writable }) => writable);
     for (let entry = fits ? this.#ready.shift() : undefined; entry; entry = this.#ready.shift()) {
       this.#fill();
       if (await this.#tools.containers.isWaiting(entry)) return entry;
@@ -80,11 +84,11 @@ export class Reserve {
   }
 
   async #makeOne(): Promise<void> {
-    const { containers, layout, network, random } = this.#tools;
+    const { containers, layout, network, ids, random } = this.#tools;
     // No handle has such a letter.
     const id = `_${random.hex(8)}`;
     await containers.inTurn(id, async () => {
-      const entry = containers.enter(this.#recordOf(id, network.take([])));
+      const entry = containers.enter(this.#recordOf(id, { ...network.take([]), firstId: ids.take() }));
       try {
         await containers.makeFolder(entry);
         await writeNames({ layout }, entry.record);
@@ -112,10 +116,10 @@ export class Reserve {
     await this.#tools.containers.inTurn(entry.record.id, () => this.#tools.containers.remove(entry));
   }
 
-  #recordOf(id: string, network: Pick<ContainerRecord, 'slot' | 'address' | 'ports'>): ContainerRecord {
+  #recordOf(id: string, place: Pick<ContainerRecord, 'slot' | 'address' | 'ports' | 'firstId'>): ContainerRecord {
     return {
       ...{ handle: id, id, phase: 'creating', bootId: this.#tools.bootId, recipe: this.#recipe },
-      ...network,
+      ...place,
       ...{ egress: [], limits: LIMITS, mounts: [], labels: {} },
       createdAtMs: this.#tools.clock.nowMs(),
     };

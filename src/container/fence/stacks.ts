@@ -6,9 +6,9 @@ import { isMissing } from '../../platform/files.ts';
 import type { Random } from '../../platform/random.ts';
 import { ContainerError } from '../container.ts';
 import { failure } from './failure.ts';
+import { ID_OFFSET } from './id-ranges.ts';
 import { withFileLock } from './lock.ts';
 import type { Layout } from './naming.ts';
-import { ID_OFFSET } from './oci-spec.ts';
 import { exists, namesIn, type Store } from './store.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;

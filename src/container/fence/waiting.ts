@@ -6,8 +6,10 @@ import type { Limits, ProcessSpec } from '../container.ts';
 import { assemble } from './assemble.ts';
 import { release, startConmon } from './conmon.ts';
 import type { Containers, ContainersTools, Entry } from './containers.ts';
+import { ID_COUNT, ID_OFFSET } from './id-ranges.ts';
 import { launcher, launchScript } from './launch-script.ts';
-import { hostnameOf, ID_OFFSET, ociConfig } from './oci-spec.ts';
+import { hostnameOf, ociConfig } from './oci-spec.ts';
+import { makePlaces } from './places.ts';
 import { type ContainerRecord, startTicksOf } from './record.ts';
 
 /** For the runtime itself, not for what runs inside. */
@@ -27,7 +29,7 @@ export type WaitingTools = ContainersTools & {
   readonly architecture: string;
 };
 
-type Made = Pick<ContainerRecord, 'handle' | 'id' | 'limits' | 'mounts'>;
+type Made = Pick<ContainerRecord, 'handle' | 'id' | 'firstId' | 'limits' | 'mounts'>;
 
 /**
  * Makes the container of a record: namespaces, control groups and a process that waits, on an empty root. Its network
@@ -36,10 +38,12 @@ type Made = Pick<ContainerRecord, 'handle' | 'id' | 'limits' | 'mounts'>;
 export async function makeWaiting(tools: WaitingTools, entry: Entry, user: User): Promise<void> {
   const { containers, layout, commands, logBytes } = tools;
   const { id } = entry.record;
+  const config = configOf(tools, entry.record, user);
   await Promise.all([
-    writeFile(layout.config(id), JSON.stringify(configOf(tools, entry.record, user))),
+    writeFile(layout.config(id), JSON.stringify(config)),
     writeFile(layout.launch(id), '', { mode: 0o400 }),
   ]);
+  await makePlaces(layout.emptyRoot, config.mounts);
   // It leaves a file named `oom` in its working folder when memory runs out.
   const cwd = dirname(layout.config(id));
   const pid = await startConmon(commands.conmon(id, logBytes), { env: { PATH }, cwd });
@@ -61,13 +65,15 @@ export async function finish(
   record: ContainerRecord,
   steps: { copyOf?: string; connect?: boolean; enter?: boolean },
 ): Promise<void> {
-  const { handle, id, limits } = record;
+  const { handle, id, limits, mounts } = record;
   const root = layout.root(id);
   const pid = record.init?.pid ?? 0;
+  const volumes = mounts.filter(({ writable }) => writable);
+  const ids = { inFiles: ID_OFFSET, first: record.firstId, count: ID_COUNT };
   await assemble({
     ...(steps.copyOf === undefined ? {} : { copy: { from: steps.copyOf, root, bytes: limits.diskMb * MB } }),
     ...(steps.connect ? { connect: network.connection(record, pid) } : {}),
-    ...(steps.enter ? { enter: { pid, root, hostname: hostnameOf(handle), fds: limits.fds } } : {}),
+    ...(steps.enter ? { enter: { pid, root, hostname: hostnameOf(handle), fds: limits.fds, ids, volumes } } : {}),
   });
 }
 
@@ -76,24 +82,25 @@ export async function launch(tools: WaitingTools, { record }: Entry, process: Pr
   const { layout, commands } = tools;
   const path = layout.launch(record.id);
   await writeFile(path, launchScript(process));
-  await chown(path, ID_OFFSET + process.uid, ID_OFFSET + process.gid);
+  await chown(path, record.firstId + process.uid, record.firstId + process.gid);
   await chmod(path, 0o400);
   await release(commands, record.id);
 }
 
 /** Tells containers made ahead from those that other settings would make. */
 export function recipeOf(tools: WaitingTools, user: User, limits: Limits): string {
-  const config = configOf(tools, { handle: '', id: '', limits, mounts: [] }, user);
+  const config = configOf(tools, { handle: '', id: '', firstId: 0, limits, mounts: [] }, user);
   return createHash('sha256')
     .update(JSON.stringify([config, tools.logBytes]))
     .digest('hex');
 }
 
-function configOf(tools: WaitingTools, { handle, id, limits, mounts }: Made, user: User) {
+function configOf(tools: WaitingTools, { handle, id, firstId, limits, mounts }: Made, user: User) {
   const { layout, names, initPath, caFile, cgroups, architecture } = tools;
   return ociConfig({
     container: { handle, limits, mounts },
     process: { ...launcher, uid: user.uid, gid: user.gid },
+    firstId,
     rootPath: layout.emptyRoot,
     cgroupsPath: names.cgroup(id),
     files: {

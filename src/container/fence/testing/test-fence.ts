@@ -8,6 +8,7 @@ import { systemRandom } from '../../../platform/random.ts';
 import type { ContainerEngine } from '../../container.ts';
 import { type FenceOptions, openFence, withdrawFence } from '../fence.ts';
 import { layoutOf, namesOf } from '../naming.ts';
+import { type ContainerRecord, readRecords } from '../record.ts';
 import { namesIn } from '../store.ts';
 import { listDevices } from '../sweep.ts';
 import { makeTinyRoot } from './tiny-root.ts';
@@ -23,6 +24,8 @@ export type TestFence = {
   readonly names: ReturnType<typeof namesOf>;
   readonly layout: ReturnType<typeof layoutOf>;
   reopen(change?: Partial<FenceOptions>): Promise<ContainerEngine>;
+  /** What is written down of a container. */
+  recordOf(handle: string): Promise<ContainerRecord | undefined>;
 } & AsyncDisposable;
 
 /** Opens a real engine on a small store in a temporary folder. Needs root. */
@@ -61,6 +64,7 @@ export async function openTestFence(
   return {
     ...{ engine, directory, options, names, layout },
     reopen: open,
+    recordOf: async (handle) => (await readRecords(layout)).find((record) => record.handle === handle),
     [Symbol.asyncDispose]: async () => {
       for (const { handle } of await engine.list()) await engine.destroy(handle);
       await engine.keepReady(0);
