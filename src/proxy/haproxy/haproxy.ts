@@ -11,6 +11,8 @@ import { Slots } from './slots.ts';
 
 const FIRST_SIZE = 1000;
 const WATCH_MS = 1000;
+/** Between looks if HAProxy lives: nobody is served until its death is seen, and a look is one small file. */
+const LIFE_MS = 100;
 
 /**
  * HAProxy, steered over its admin socket. It runs detached: it outlives this process and is adopted by the next one.
@@ -132,7 +134,8 @@ export class Haproxy implements DataPlane {
   #begin(): void {
     this.#isRunning = true;
     this.#timers.push(
-      this.#clock.every(WATCH_MS, () => this.#serially(() => this.#revive())),
+      this.#clock.every(LIFE_MS, () => this.#serially(() => this.#revive())),
+      this.#clock.every(WATCH_MS, () => this.#serially(() => this.#retry())),
       this.#clock.every(WATCH_MS, () => this.#serially(() => this.#sweep())),
     );
   }
@@ -146,11 +149,13 @@ export class Haproxy implements DataPlane {
 
   /** Starts HAProxy again, with the table it should have, when it died. */
   async #revive(): Promise<void> {
-    if (!this.#isRunning) return;
-    if (!(await this.#process.isAlive())) {
-      this.#log.error('lost-haproxy', { pid: this.#process.pid });
-      await this.#reload('HAProxy died');
-    } else if (this.#trouble !== undefined) await this.#reload('the last attempt failed');
+    if (!this.#isRunning || this.#trouble !== undefined || (await this.#process.isAlive())) return;
+    this.#log.error('lost-haproxy', { pid: this.#process.pid });
+    await this.#reload('HAProxy died');
+  }
+
+  async #retry(): Promise<void> {
+    if (this.#isRunning && this.#trouble !== undefined) await this.#reload('the last attempt failed');
   }
 
   async #sweep(): Promise<void> {
