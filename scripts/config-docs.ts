@@ -1,16 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { ClusterConfig } from '../src/contract/config.ts';
+import { ClusterConfig, secretSettings } from '../src/contract/config.ts';
+import { describeSettingType, type SettingSchema } from '../src/core/setting-type.ts';
 
 /** Writes docs/operations/configuration.md from the configuration's schema; with `--check` only tells whether it is current. */
 export const documentPath = fileURLToPath(new URL('../docs/operations/configuration.md', import.meta.url));
 
-type Schema = {
-  readonly type?: string;
-  readonly description?: string;
+type Schema = SettingSchema & {
   readonly default?: unknown;
-  readonly minimum?: number;
-  readonly maximum?: number;
   readonly properties?: Readonly<Record<string, Schema>>;
 };
 
@@ -19,7 +16,12 @@ export function configurationPage(): string {
   const sections = Object.entries((ClusterConfig as unknown as Schema).properties ?? {});
   const parts = sections.map(([section, schema]) => {
     const rows = Object.entries(schema.properties ?? {}).map(([key, setting]) => {
-      const cells = [`\`${section}.${key}\``, formatDefault(setting), rangeOf(setting), setting.description ?? ''];
+      const cells = [
+        `\`${section}.${key}\``,
+        formatDefault(setting),
+        describeSettingType(setting),
+        setting.description ?? '',
+      ];
       return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
     });
     return [
@@ -36,8 +38,21 @@ export function configurationPage(): string {
     '<!-- Written by scripts/config-docs.ts from src/contract/config.ts; do not edit. -->',
     '',
     'Kept in the control database, one set for the whole cluster. `kato config get` shows them with their values,',
-    '`kato config set SECTION.KEY VALUE` changes one, `kato config del SECTION.KEY` restores its default. Processes read',
-    'them when they start: `kato restart ROLE` afterwards.',
+    '`kato config set SECTION.KEY VALUE` changes one, `kato config del SECTION.KEY` restores its default, `kato config push`',
+    'and `pop` add to lists and take out of them. What a setting does not take is refused. Processes read settings when they',
+    'start: kato says which roles to restart, and `--restart` does so on this node.',
+    '',
+    'Without a value, or with `-`, the value is read from standard input.',
+    '',
+    '## Secret settings',
+    '',
+    'Kept encrypted in the control database and nowhere else, told to the processes that use them over the bus, and never',
+    'shown: `kato config get` tells only whether one is set. They are given on standard input, as in',
+    '`kato config set blobs.s3.secretAccessKey - < FILE`.',
+    '',
+    '| Setting | Meaning |',
+    '| --- | --- |',
+    ...Object.entries(secretSettings).map(([name, what]) => `| \`${name}\` | ${what} |`),
     '',
     ...parts.flatMap((part) => [part, '']),
   ].join('\n');
@@ -47,12 +62,6 @@ function formatDefault({ default: value }: Schema): string {
   if (value === undefined) return '';
   if (value === '') return 'empty';
   return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
-}
-
-function rangeOf({ type, minimum, maximum }: Schema): string {
-  if (minimum !== undefined && maximum !== undefined) return `${minimum} to ${maximum}`;
-  if (minimum !== undefined) return `${minimum} or more`;
-  return type === 'object' ? 'names and values' : (type ?? '');
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

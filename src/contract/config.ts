@@ -10,6 +10,21 @@ const mb = (value: number, description: string) =>
 const port = (value: number, description: string) =>
   Type.Integer({ default: value, minimum: 1, maximum: 65535, description });
 
+/** An address or a network. */
+const network = () =>
+  Type.String({ pattern: '^[0-9a-fA-F.:]+(/[0-9]{1,3})?$', title: 'an address or a network such as 10.0.0.0/8' });
+const tlsVersion = () =>
+  Type.String({ default: 'TLSv1.2', pattern: '^(TLSv1\\.2|TLSv1\\.3)$', description: 'Lowest TLS version' });
+
+/**
+ * Settings that are secret: kept encrypted in the control database, in no file, and shown by nothing.
+ * `kato config set NAME -` reads one from standard input.
+ */
+export const secretSettings: Readonly<Record<string, string>> = {
+  'blobs.s3.accessKeyId': 'Access key of the S3 server',
+  'blobs.s3.secretAccessKey': 'Secret access key of the S3 server',
+};
+
 /**
  * The cluster configuration: every time, size and limit with its default. One section per component.
  * Kept in the control database, served by the primary, copied to every node's `cluster.json`.
@@ -130,7 +145,12 @@ export const ClusterConfig = Type.Object({
   fence: Type.Object(
     {
       storeMb: mb(0, 'Size of the loop file of the fence store; 0 = 60 % of the free space, at most 100 GB'),
-      network: Type.String({ default: '10.250.0.0/16', description: 'Addresses of containers on each node' }),
+      network: Type.String({
+        default: '10.250.0.0/16',
+        pattern: '^[0-9]{1,3}([.][0-9]{1,3}){3}/[0-9]{1,2}$',
+        title: 'a network such as 10.250.0.0/16',
+        description: 'Addresses of containers on each node',
+      }),
       deniedDestinations: Type.Array(Type.String(), {
         default: ['169.254.0.0/16'],
         description: 'Never reachable from containers, besides the node itself and the container network',
@@ -168,7 +188,7 @@ export const ClusterConfig = Type.Object({
       }),
       requestTimeoutS: seconds(900, 'Longest wait for an answer from an app'),
       tunnelTimeoutS: seconds(3600, 'Longest silence in a WebSocket'),
-      minTlsVersion: Type.String({ default: 'TLSv1.2', description: 'Lowest TLS version' }),
+      minTlsVersion: tlsVersion(),
       threads: Type.Integer({ default: 2, minimum: 1, description: 'HAProxy threads' }),
       maxConnections: Type.Integer({
         default: 20_000,
@@ -176,7 +196,7 @@ export const ClusterConfig = Type.Object({
         description: 'Connections of clients at one time',
       }),
       drainMs: ms(5000, 'From the end of the router until open requests are cut'),
-      trustedProxies: Type.Array(Type.String(), {
+      trustedProxies: Type.Array(network(), {
         default: [],
         description: 'Addresses (CIDR) of balancers in front, whose X-Forwarded-* headers are believed',
       }),
@@ -195,7 +215,7 @@ export const ClusterConfig = Type.Object({
       checkTimeoutMs: ms(1000, 'Longest wait for that answer; two failures in a row take a router out'),
       connectTimeoutMs: ms(1000, 'Longest wait for a router to take a connection'),
       idleS: seconds(1200, 'Longest silence on a connection, of a client or of a router'),
-      minTlsVersion: Type.String({ default: 'TLSv1.2', description: 'Lowest TLS version' }),
+      minTlsVersion: tlsVersion(),
       workers: Type.Integer({ default: 0, minimum: 0, description: 'nginx workers; 0 = one for each processor' }),
       maxConnections: Type.Integer({
         default: 20_000,

@@ -66,6 +66,7 @@ export const subjects = {
   nodeFind: subject(fixed('stackato.node.find'), component.Empty, cluster.NodeStatus),
   configChanged: subject(fixed('stackato.config.changed'), cluster.ConfigChanged),
   configGet: subject(fixed('stackato.config.get'), component.Empty, cluster.ConfigSnapshot),
+  secretGet: subject(fixed('stackato.secret.get'), cluster.SecretGet, cluster.SecretValue),
   topologyChanged: subject(fixed('stackato.topology.changed'), cluster.TopologyChanged),
   topologyGet: subject(fixed('stackato.topology.get'), component.Empty, Topology),
   nodeRun: subject((nodeId: string) => `stackato.node.${nodeId}.run`, cluster.NodeRun, cluster.NodeRunAccepted),

@@ -47,6 +47,7 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
         s.stagingLocate,
         s.appLog,
         s.controllerPlaced,
+        s.secretGet,
       ),
       hears: any(
         s.deaHello,
@@ -104,7 +105,7 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
     registry,
     {
       says: any(s.configChanged, s.topologyChanged),
-      hears: any(s.configGet, s.configSet, s.topologyGet),
+      hears: any(s.configGet, s.configSet, s.secretGet, s.topologyGet),
     },
   ],
   base: [

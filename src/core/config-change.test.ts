@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { ClusterConfig } from '../contract/config.ts';
+import { decode } from '../contract/decode.ts';
 import { changeSetting } from './config-change.ts';
+import { effectOf } from './config-effect.ts';
+import { configFault } from './config-rules.ts';
 
 const change = (path: string, value?: unknown, config: unknown = {}) =>
   changeSetting(ClusterConfig, config, { path, value });
@@ -24,6 +28,65 @@ test('what does not exist is refused with what does', () => {
   assert.match(why('ruoter.pruneS'), /no section 'ruoter'.*router/);
   assert.match(why('router.prune'), /no setting 'router.prune'.*pruneS/);
   assert.match(why('router'), /no setting 'router\.'/);
+  assert.match(why('router.prunS'), /did you mean router\.pruneS/);
+  assert.match(why('router.__proto__'), /no setting/);
+  assert.match(why('blobs.s3.buckt'), /no setting 'blobs\.s3\.buckt'; did you mean blobs\.s3\.bucket/);
   assert.match(why('router.pruneS.x'), /nothing below/);
   assert.match(why('staging.environment.__proto__'), /no setting/);
+});
+
+test('what can not be the value is refused with what can', () => {
+  const why = (path: string, value: unknown) => (change(path, value) as { refused: string }).refused;
+  assert.equal(why('router.pruneS', 'soon'), "router.pruneS takes a whole number from 1 to 31536000, not 'soon'");
+  assert.equal(why('router.pruneS', 1.5), 'router.pruneS takes a whole number from 1 to 31536000, not 1.5');
+  assert.equal(why('blobs.kind', 'tape'), "blobs.kind takes folder or s3, not 'tape'");
+  assert.equal(why('router.minTlsVersion', 'SSLv3'), "router.minTlsVersion takes TLSv1.2 or TLSv1.3, not 'SSLv3'");
+  assert.equal(why('blobs.s3.pathStyle', 'yes'), "blobs.s3.pathStyle takes true or false, not 'yes'");
+  assert.match(why('router.trustedProxies', '10.0.0.1'), /takes a list \(JSON\), each an address or a network/);
+  assert.match(why('staging.environment.A', 1), /takes a text, not 1/);
+  assert.match(why('fence.network', 'all'), /takes a network such as 10\.250\.0\.0\/16, not 'all'/);
+  assert.match(why('blobs.s3', { bukket: 'a' }), /takes names and values/);
+});
+
+test('a list is changed by its values', () => {
+  const path = 'router.stickyCookies';
+  const act = (action: 'push' | 'pop', value?: string, stored: unknown = {}) =>
+    changeSetting(ClusterConfig, stored, { path, action, value });
+  const list = (stickyCookies: string[]) => ({ router: { stickyCookies } });
+  // What is there by default stays.
+  assert.deepEqual(act('push', 'sid'), { config: list(['JSESSIONID', 'sid']) });
+  assert.deepEqual(act('pop', 'a', list(['a', 'b'])), { config: list(['b']) });
+  assert.deepEqual(act('pop', undefined, list(['a', 'b'])), { config: list(['a']) });
+  assert.match(JSON.stringify(act('pop', 'c', list(['a']))), /has no/);
+  assert.match(JSON.stringify(act('pop', undefined, list([]))), /is empty/);
+  assert.match(
+    JSON.stringify(changeSetting(ClusterConfig, {}, { path: 'dea.memoryMb', action: 'push', value: 1 })),
+    /no list/,
+  );
+});
+
+test('whatever a list gets can be taken out again', () => {
+  const value = fc.stringMatching(/^[A-Za-z0-9_.-]{1,20}$/);
+  fc.assert(
+    fc.property(fc.uniqueArray(value), value, (stickyCookies, one) => {
+      const config = { router: { stickyCookies } };
+      const path = 'router.stickyCookies';
+      const pushed = changeSetting(ClusterConfig, config, { path, action: 'push', value: one });
+      if ('refused' in pushed) return stickyCookies.includes(one);
+      const popped = changeSetting(ClusterConfig, pushed.config, { path, action: 'pop' });
+      assert.deepEqual(popped, { config });
+      return true;
+    }),
+  );
+});
+
+test('every default is a value that its own setting takes, and together they can be', () => {
+  const config = decode(ClusterConfig, {}, 'config') as Record<string, Record<string, unknown>>;
+  for (const [section, settings] of Object.entries(config)) {
+    for (const [key, value] of Object.entries(settings)) {
+      assert.ok('config' in change(`${section}.${key}`, value), `${section}.${key}`);
+      assert.ok(effectOf(`${section}.${key}`).processes.length > 0, `nothing reads ${section}.${key}`);
+    }
+  }
+  assert.equal(configFault(decode(ClusterConfig, {}, 'config')), undefined);
 });

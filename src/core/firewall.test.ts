@@ -32,11 +32,6 @@ test('each link is open for the nodes that may use it, and for nobody else', () 
   assert.match(text(['base', 'dea']), /ip saddr \{ 10\.0\.0\.3 \} tcp dport 61001 accept/);
 });
 
-test('host ports of instances are closed before the kernel leads them to containers', () => {
-  assert.match(text(['base', 'dea'], true), /fib daddr type local ct state new tcp dport 40001-59999 drop/);
-  assert.doesNotMatch(text(['base', 'router'], true), /40001/);
-});
-
 test('what is for the machine alone is never opened, whatever the roles', () => {
   fc.assert(
     fc.property(fc.subarray([...roleNames]), fc.boolean(), (roles, isMicro) => {

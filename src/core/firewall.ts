@@ -25,20 +25,12 @@ export const firewallTable = 'stackato_firewall';
 export function firewallText(input: FirewallInput): string {
   const rows = portsOf(input.node, input.config);
   const devices = input.containerDevices.map((prefix) => `"${prefix}*"`).join(', ');
-  const closed = rows.filter(({ programs, address }) => programs.length === 0 && address === 'all');
   const fromContainers = devices === '' ? [] : [`iifname { ${devices} } accept`];
   return [
     `table inet ${firewallTable}`,
     `delete table inet ${firewallTable}`,
     `table inet ${firewallTable} {`,
     '  # Written by kato; changes are overwritten.',
-    '  chain early {',
-    // Before addresses are rewritten: afterwards the port that was asked for is gone.
-    '    type filter hook prerouting priority -150; policy accept;',
-    '    iifname "lo" accept',
-    ...fromContainers.map((rule) => `    ${rule}`),
-    ...closed.map((use) => `    fib daddr type local ct state new ${use.protocol} dport ${portText(use)} drop`),
-    '  }',
     '  chain input {',
     '    type filter hook input priority 10; policy drop;',
     ...[

@@ -32,6 +32,7 @@ import { secretBox } from '../platform/secret-box.ts';
 import { tokenVerifier } from '../platform/token-verifier.ts';
 import { migrateWhenUp } from './database.ts';
 import type { Role } from './role.ts';
+import { findS3Keys } from './s3-keys.ts';
 
 const LISTEN = '127.0.0.1';
 const STATUS_MS = 30_000;
@@ -46,7 +47,8 @@ export const controller: Role = async (boot, bus) => {
     );
   }
   const db = openDatabase<ControllerSchema>(databaseUrl, { schema: controllerSchemaName });
-  const stored = await openBlobStore(boot);
+  const s3 = await findS3Keys(boot, bus);
+  const stored = await openBlobStore({ ...boot, credentials: { ...boot.credentials, ...(s3 && { s3 }) } });
   const deps: Controller = {
     db,
     bus,

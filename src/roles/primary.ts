@@ -10,6 +10,7 @@ import type { Boot } from '../platform/config.ts';
 import { type Db, openDatabase } from '../platform/db.ts';
 import { isMissing, readJsonIfExists } from '../platform/files.ts';
 import { type Part, part } from '../platform/lifecycle.ts';
+import { secretBox } from '../platform/secret-box.ts';
 import { ConfigService } from '../primary/config-service.ts';
 import { NodeRegistry } from '../primary/node-registry.ts';
 import { Registry } from '../primary/registry.ts';
@@ -19,15 +20,19 @@ import { allowDatabaseUser, banDatabaseUsers } from '../primary/store/database-u
 import { migrations } from '../primary/store/migrations.ts';
 import { NodeStore } from '../primary/store/node-store.ts';
 import { type PrimarySchema, schemaName } from '../primary/store/schema.ts';
+import { SecretStore } from '../primary/store/secret-store.ts';
 import { migrateWhenUp } from './database.ts';
 import type { Role } from './role.ts';
 
 /** Cluster configuration and node registry. */
 export const primary: Role = (boot, bus) => {
-  const { databaseUrl } = boot.credentials;
-  if (!databaseUrl) throw new Error('credentials/primary.json lacks databaseUrl; run `kato node setup micro` again');
+  const { databaseUrl, encryptionKey } = boot.credentials;
+  if (!databaseUrl || !encryptionKey) {
+    throw new Error('credentials/primary.json lacks databaseUrl or encryptionKey; run `kato node setup micro` again');
+  }
   const db = openDatabase<PrimarySchema>(databaseUrl, { schema: schemaName, max: 3 });
   const store = new ConfigStore(db);
+  const secrets = new SecretStore(db, secretBox(encryptionKey));
   const registry = new NodeRegistry({ store: new NodeStore(db), clock: boot.clock, log: boot.log });
   return [
     part('database', async () => {
@@ -36,7 +41,7 @@ export const primary: Role = (boot, bus) => {
       return () => db.destroy();
     }),
     part('config service', async () => {
-      const service = new ConfigService({ bus, store, clock: boot.clock, log: boot.log });
+      const service = new ConfigService({ bus, store, secrets, clock: boot.clock, log: boot.log });
       await service.announce();
       return () => service[Symbol.dispose]();
     }),

@@ -23,11 +23,19 @@ export const NodeStatus = Type.Object({
 export const ConfigChanged = Type.Object({ revision: Type.Integer() });
 
 /** Reply to `stackato.config.get`. Ours. */
-export const ConfigSnapshot = Type.Object({ revision: Type.Integer(), config: Type.Unknown() });
+export const ConfigSnapshot = Type.Object({
+  revision: Type.Integer(),
+  config: Type.Unknown(),
+  secrets: Type.Optional(Type.Array(Type.String(), { description: 'names of the secret settings that are set' })),
+});
 
-/** `stackato.config.set`: change one setting; only `kato` may. Without a value the default is restored. Ours. */
+/**
+ * `stackato.config.set`: change one setting; only `kato` may. Without a value the default is restored; `push` and `pop`
+ * are for lists. Ours.
+ */
 export const ConfigSet = Type.Object({
   path: Type.String({ description: 'section.key, as in docs/operations/configuration.md' }),
+  action: Type.Optional(Type.Union([Type.Literal('set'), Type.Literal('push'), Type.Literal('pop')])),
   value: Type.Optional(Type.Unknown()),
 });
 
@@ -36,6 +44,12 @@ export const ConfigSetReply = Type.Object({
   revision: Type.Integer({ default: 0 }),
   refused: Type.Optional(Type.String()),
 });
+
+/** `stackato.secret.get`: the value of a secret setting; only who uses it may ask. Ours. */
+export const SecretGet = Type.Object({ name: Type.String() });
+
+/** Reply to `stackato.secret.get`: its value; none when it is not set. Ours. */
+export const SecretValue = Type.Object({ value: Type.Optional(Type.String()) });
 
 /** `stackato.topology.changed`: nodes came, went or changed; read `stackato.topology.get` again. Ours. */
 export const TopologyChanged = Type.Object({ revision: Type.Integer() });

@@ -50,4 +50,14 @@ export const migrations: readonly Migration[] = [
       )`.execute(tx);
     },
   },
+  {
+    name: '0003-secret-settings',
+    up: async (tx) => {
+      await sql`create table secrets (
+        name text primary key,
+        sealed text not null,
+        updated_at timestamptz not null
+      )`.execute(tx);
+    },
+  },
 ];

@@ -30,6 +30,7 @@ export type PrimarySchema = {
     joined_at: ColumnType<Date, Date, never>;
     removed_at: Date | null;
   };
+  secrets: { name: string; sealed: string; updated_at: Date };
   topology: { id: number; revision: number };
   join_tokens: {
     /** SHA-256 of the secret, hex. */

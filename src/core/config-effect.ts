@@ -1,0 +1,55 @@
+import { listProcesses, processPlans } from './role-plan.ts';
+
+/** Processes that read a section of the settings when they start. */
+const readers: Readonly<Record<string, readonly string[]>> = {
+  cluster: ['controller', 'aok', 'logyard', 'base', 'load_balancer', 'mdns'],
+  controller: ['controller', 'aok', 'logyard', 'health_manager', 'stager'],
+  aok: ['aok', 'controller', 'logyard'],
+  staging: ['controller', 'stager', 'dea'],
+  stager: ['stager'],
+  dea: ['dea', 'stager'],
+  fence: ['dea', 'stager'],
+  router: ['router', 'load_balancer', 'controller', 'aok', 'logyard', 'base', 'mdns'],
+  balancer: ['load_balancer'],
+  mdns: ['mdns'],
+  health: ['health_manager', 'controller'],
+  logyard: ['logyard'],
+  blobs: ['controller'],
+  primary: ['base'],
+};
+
+/** Ports that the supervisor, the bus server or the links have: everything on a node goes by them. */
+const whole = /^(bus|link)\.|^(primary\.supervisorPort|controller\.port|aok\.port|logyard\.port)$/;
+
+/** What it takes until a changed setting counts. */
+export type ConfigEffect = {
+  /** Roles to restart, on the nodes that have them; all when the whole node must be. */
+  readonly roles: readonly string[];
+  readonly processes: readonly string[];
+  readonly isWhole: boolean;
+};
+
+/** Who must start again for a setting to count. */
+export function effectOf(path: string): ConfigEffect {
+  if (whole.test(path)) {
+    const all = listProcesses({ roles: processPlans.map(({ role }) => role) });
+    return { roles: [], processes: all.map(({ name }) => name), isWhole: true };
+  }
+  const processes = narrowed[path] ?? readers[path.split('.')[0] ?? ''] ?? [];
+  const roles = processPlans.filter(({ name }) => processes.includes(name)).map(({ role }) => role);
+  return { roles: [...new Set(roles)], processes, isWhole: false };
+}
+
+/** Settings that fewer processes read than their section suggests. */
+const narrowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  ['maxConnections', 'drainMs', 'threads', 'minTlsVersion', 'trustedProxies', 'stickyCookies'].map((key) => [
+    `router.${key}`,
+    ['router'],
+  ]),
+);
+
+/** The effect in a sentence. */
+export function describeEffect({ roles, isWhole }: ConfigEffect): string {
+  if (isWhole) return 'counts after a restart of every node: kato restart';
+  return `counts when ${roles.join(', ')} start${roles.length === 1 ? 's' : ''} again, on each node that has the role: kato restart ${roles.join(' ')}`;
+}
