@@ -7,12 +7,13 @@ export type Registration = PayloadOf<typeof subjects.routerRegister>;
 
 /**
  * Keeps routes registered: says all of them at start, on each `router.start` or greeting, after a reconnect, and at
- * the interval the routers ask for; takes them back when disposed.
+ * the interval the routers ask for; takes them back when disposed, unless others stand behind them too.
  */
 export class Registrant implements AsyncDisposable {
   readonly #bus: Bus;
   readonly #clock: Clock;
   readonly #registrations: () => readonly Registration[];
+  readonly #isShared: boolean;
   readonly #subscriptions: Disposable[] = [];
   #timer: Disposable;
 
@@ -22,10 +23,13 @@ export class Registrant implements AsyncDisposable {
     intervalS: number;
     /** Everything that should be routed now. */
     registrations: () => readonly Registration[];
+    /** Others may stand behind the same registrations: nothing is taken back, silence of all of them ends it. */
+    isShared?: boolean;
   }) {
     this.#bus = options.bus;
     this.#clock = options.clock;
     this.#registrations = options.registrations;
+    this.#isShared = options.isShared ?? false;
     this.#timer = this.#clock.every(options.intervalS * 1000, () => this.registerAll());
     this.#subscriptions.push(
       this.#bus.subscribe(subjects.routerStart, [], (start) => this.#greeted(start.minimumRegisterIntervalInSeconds)),
@@ -51,7 +55,7 @@ export class Registrant implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer[Symbol.dispose]();
     for (const subscription of this.#subscriptions) subscription[Symbol.dispose]();
-    for (const registration of this.#registrations()) this.unregister(registration);
+    if (!this.#isShared) for (const registration of this.#registrations()) this.unregister(registration);
     await this.#bus.flush();
   }
 

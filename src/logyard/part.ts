@@ -64,12 +64,13 @@ function routePart(boot: Boot, bus: Bus): Part {
     // The console and the API's clients find the stream on the host they know, too.
     uris: [hosts.logCache, `${hosts.console}${path}`, `${hosts.api}${path}`],
     tags: { component: 'logyard' },
-    private_instance_id: `logyard-${boot.node.id}`,
+    private_instance_id: 'logyard',
   };
   return part('log routes', () => {
     const registrant = new Registrant({
       ...{ bus, clock: boot.clock, intervalS: router.registerS },
       registrations: () => [registration],
+      isShared: !boot.node.isMicro,
     });
     return () => registrant[Symbol.asyncDispose]();
   });

@@ -58,13 +58,14 @@ function registerRoutes(boot: Boot, bus: Bus): () => Promise<void> {
     port: boot.config.aok.port,
     uris: [hosts.login, hosts.uaa, hosts.aok, `${hosts.console}/oauth`],
     tags: { component: 'aok' },
-    private_instance_id: `aok-${boot.node.id}`,
+    private_instance_id: 'aok',
   };
   const registrant = new Registrant({
     bus,
     clock: boot.clock,
     intervalS: boot.config.router.registerS,
     registrations: () => [registration],
+    isShared: !boot.node.isMicro,
   });
   return () => registrant[Symbol.asyncDispose]();
 }

@@ -150,13 +150,14 @@ function registerRoutes(boot: Boot, bus: Bus): () => Promise<void> {
     port: boot.config.controller.port,
     uris: [hosts.api, hosts.console, domain],
     tags: { component: 'CloudController' },
-    private_instance_id: `controller-${boot.node.id}`,
+    private_instance_id: 'controller',
   };
   const registrant = new Registrant({
     bus,
     clock: boot.clock,
     intervalS: boot.config.router.registerS,
     registrations: () => [registration],
+    isShared: !boot.node.isMicro,
   });
   return () => registrant[Symbol.asyncDispose]();
 }
