@@ -1,5 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { platformVersion } from '../contract/version.ts';
+import { takeNodeNames } from '../core/node-commands.ts';
+import { runOnNodes } from './cluster/fan-out.ts';
+import { tellCommand } from './cluster/teller.ts';
 import { configCommand } from './commands/config.ts';
 import { infoCommand } from './commands/info.ts';
 import { lifecycleCommands } from './commands/lifecycle.ts';
@@ -9,7 +12,7 @@ import { processCommand } from './commands/process.ts';
 import { roleCommand } from './commands/role.ts';
 import { statusCommand } from './commands/status.ts';
 import { versionCommand } from './commands/version.ts';
-import { formatRefusal } from './refusal.ts';
+import { formatRefusal, Refusal } from './refusal.ts';
 
 const EXAMPLES = `
 Examples:
@@ -17,6 +20,7 @@ Examples:
   kato status                  what runs here, and whether it is ready
   kato restart dea             restart a role; apps go on
   kato process ready all -b 30 wait until everything is ready
+  kato restart dea -n all      on every node that has the role, one after the other
 `;
 
 /**
@@ -25,12 +29,22 @@ Examples:
  * @returns the exit code: 0 done, 1 refused or failed, 2 wrong use
  */
 export async function kato(args: string[], signal: AbortSignal): Promise<number> {
+  try {
+    if (args[0] === 'tell') return await tellCommand(args[1] ?? '', args.slice(2));
+    const named = takeNodeNames(args);
+    if ('missing' in named) throw new Refusal(`${named.missing} needs a node`, 'for example kato status -n 10.0.0.7');
+    if (named.nodes.length > 0) return await runOnNodes(named.nodes, named.args, signal);
+  } catch (error) {
+    process.stderr.write(`kato: ${formatRefusal(error)}\n`);
+    return 1;
+  }
   const program = new Command('kato')
     .description(`Administers the nodes of a Stackato cluster.\n${EXAMPLES}`)
     .version(platformVersion, '-V, --version')
     .configureHelp({ showGlobalOptions: true })
     .option('-j, --json', 'print the result as JSON')
     .option('-y, --yaml', 'print the result as YAML')
+    .option('-n, --node <nodes>', 'run it on these nodes: addresses, names or numbers with commas, or all')
     .exitOverride();
   const context = { signal, outcome: { code: 0 } };
   for (const add of [

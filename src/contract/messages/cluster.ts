@@ -58,7 +58,6 @@ export const TopologyChanged = Type.Object({ revision: Type.Integer() });
 export const NodeRun = Type.Object({
   command: Type.String({ pattern: '^[0-9a-f]{32}$', description: 'id of this run, made by who asks' }),
   args: Type.Array(Type.String(), { description: "kato's arguments" }),
-  input: Type.Optional(Type.String({ description: 'standard input' })),
 });
 
 /** Reply to `stackato.node.<id>.run`: it was started, or why not. Ours. */

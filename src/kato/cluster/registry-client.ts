@@ -10,6 +10,14 @@ import { Refusal } from '../refusal.ts';
 const TIMEOUT_MS = 30_000;
 const Token = Type.Object({ token: Type.String() });
 
+/** The nodes of this node's cluster; a micro cloud is one by itself. */
+export async function readTopology(node: Pick<Node, 'file' | 'paths'>): Promise<Topology> {
+  const { id, index, address, roles, availabilityZone, isMicro } = node.file;
+  if (!isMicro) return new RegistryClient(node).topology();
+  const self = { id, index, address, name: '', roles, zones: [], availabilityZone, generation: 1 };
+  return { revision: 0, core: id, nodes: [self] };
+}
+
 /** The Core's node registry, as the Core's own kato reaches it, or that of another node over its link. */
 export class RegistryClient {
   readonly #socket: string;

@@ -43,7 +43,6 @@ export async function runOnNode(
   node: TopologyNode,
   options: {
     args: readonly string[];
-    input?: string;
     heard: (text: string) => void;
     silenceMs: number;
     signal: AbortSignal;
@@ -72,7 +71,7 @@ export async function runOnNode(
     const [accepted] = await bus.request(
       subjects.nodeRun,
       [node.id],
-      { command, args: [...options.args], ...(options.input === undefined ? {} : { input: options.input }) },
+      { command, args: [...options.args] },
       { timeoutMs: ACCEPT_TIMEOUT_MS },
     );
     if (accepted === undefined) return { node, code: undefined, stdout: '', stderr: 'does not answer' };

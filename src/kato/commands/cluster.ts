@@ -8,7 +8,7 @@ import { environment } from '../../platform/config.ts';
 import { attach } from '../cluster/attach.ts';
 import { detach } from '../cluster/detach.ts';
 import { formatToken } from '../cluster/join-client.ts';
-import { RegistryClient } from '../cluster/registry-client.ts';
+import { RegistryClient, readTopology } from '../cluster/registry-client.ts';
 import { nodesNamed } from '../cluster/remote.ts';
 import { openNode, requireRoot } from '../node.ts';
 import { Refusal } from '../refusal.ts';
@@ -121,7 +121,7 @@ function listCommand(group: Command): void {
     .description(describe('Lists the nodes of the cluster and their roles.', 'kato node list', 'kato node list --json'))
     .action(async (_flags: unknown, command: Command) => {
       const node = await openNode();
-      const { nodes, core } = node.file.isMicro ? microTopology(node.file) : await new RegistryClient(node).topology();
+      const { nodes, core } = await readTopology(node);
       const rows = nodes.map(({ id, index, address, name, roles }) => [
         String(index),
         address,
@@ -131,10 +131,6 @@ function listCommand(group: Command): void {
       ]);
       terminalOf(command).result(table([['NODE', 'ADDRESS', 'NAME', 'ROLES', ''], ...rows]), nodes);
     });
-}
-
-function microTopology(file: { id: string; index: number; address: string; roles: string[] }) {
-  return { core: file.id, nodes: [{ ...file, name: '' }] };
 }
 
 function rolesOf(given: readonly string[]): string[] {

@@ -1,5 +1,4 @@
 import { chown, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { busCertificate } from '../../bus/server-config.ts';
 import { certificateNames } from '../../contract/topology.ts';
 import { systemClock } from '../../platform/clock.ts';
@@ -35,7 +34,7 @@ async function ensureCertificates(node: Node): Promise<boolean> {
   // The bus client checks an address's certificate for the name localhost.
   const busNames = ['DNS:localhost', 'IP:127.0.0.1', ...(file.address === '127.0.0.1' ? [] : [`IP:${file.address}`])];
   made.push(
-    await ensureServerCertificate(join(paths.tls, 'router.pem'), authority, { names: routerNames, owner: root, nowMs }),
+    await ensureServerCertificate(paths.routerCertificate, authority, { names: routerNames, owner: root, nowMs }),
   );
   made.push(
     await ensureServerCertificate(busCertificate(paths), authority, { names: busNames, owner: stackato, nowMs }),
@@ -44,10 +43,10 @@ async function ensureCertificates(node: Node): Promise<boolean> {
   return made.some(Boolean);
 }
 
-/** The Core's own certificate for the links; the primary signs those of other nodes, and needs the key for it. */
+/** The Core's own certificate for the links; the primary signs those of other nodes and hands routers theirs, so it reads both. */
 async function ensureNodeCertificate(node: Node, authority: Authority, stackato: SystemUser): Promise<boolean> {
   const { paths, file } = node;
-  await chown(authority.key, stackato.uid, stackato.gid);
+  for (const path of [authority.key, paths.routerCertificate]) await chown(path, stackato.uid, stackato.gid);
   const existing = await readTextIfExists(paths.nodeCertificate);
   const names = certificateNames(file);
   if (existing !== undefined && isGoodCertificate(existing, { authority, names, nowMs: systemClock.nowMs() }))

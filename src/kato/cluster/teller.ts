@@ -1,0 +1,36 @@
+import { subjects } from '../../contract/subjects.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { start } from '../../platform/exec.ts';
+import { sourceRoot } from '../../platform/paths.ts';
+import { openNode } from '../node.ts';
+import { ReadinessProbe } from '../readiness.ts';
+
+const ALIVE_EVERY_MS = 2000;
+const LAST_WORD_MS = 60_000;
+
+/**
+ * Runs kato with these arguments and tells the bus what it says and how it ends. The bus may be away for as long as the
+ * command restarts it.
+ *
+ * @returns the exit code of the command
+ */
+export async function tellCommand(commandId: string, args: readonly string[]): Promise<number> {
+  const node = await openNode();
+  await using probe = new ReadinessProbe(node);
+  const bus = await probe.bus();
+  if (bus === undefined) throw new Error('the bus does not answer: nobody would learn what the command says');
+  const tell = (words: { stdout?: string; stderr?: string; code?: number }) =>
+    bus.publish(subjects.nodeOutput, [commandId], { node: node.file.id, ...words });
+  using _alive = systemClock.every(ALIVE_EVERY_MS, () => tell({}));
+  const child = start([`${sourceRoot}/bin/kato`, ...args], { cwd: '/' }, ['inherit', 'pipe', 'pipe']);
+  child.stdout?.setEncoding('utf8').on('data', (stdout: string) => tell({ stdout }));
+  child.stderr?.setEncoding('utf8').on('data', (stderr: string) => tell({ stderr }));
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  child.on('error', reject);
+  child.on('close', (code) => resolve(code ?? 1));
+  const code = await promise;
+  const endMs = systemClock.nowMs() + LAST_WORD_MS;
+  while (bus.status() !== 'connected' && systemClock.nowMs() < endMs) await systemClock.sleep(200);
+  tell({ code });
+  return code;
+}
