@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { MemoryBroker, MemoryBus } from '../bus/memory.ts';
 import { subjects } from '../contract/subjects.ts';
-import { FakeClock } from '../platform/clock.ts';
+import { FakeClock, settle } from '../platform/clock.ts';
 import { temporaryDirectory } from '../platform/files.ts';
 import { silentLog } from '../platform/log.ts';
 import { seededRandom } from '../platform/random.ts';
 import { FakeSupervisor } from '../supervisor/fake.ts';
-import { ConfigCopy } from './config-copy.ts';
 import { HostsKeeper } from './hosts-keeper.ts';
 import { LogShipper } from './log-shipper.ts';
 import { NodeReporter } from './node-reporter.ts';
+import { PrimaryCopy } from './primary-copy.ts';
 
 const newBus = () => new MemoryBus(new MemoryBroker(), silentLog);
 
@@ -75,22 +75,29 @@ test('keeps the names of endpoints and registered apps in the hosts file, and ta
   assert.doesNotMatch(await readFile(file, 'utf8'), /app\.x\.localhost/);
 });
 
-test('copies the configuration when told of a change', async () => {
+test('copies what the primary keeps when told of a change, asking again when the answer is too old', async () => {
   const bus = newBus();
+  const clock = new FakeClock();
   const copies: unknown[] = [];
-  const written = Promise.withResolvers<void>();
-  const write = async (config: unknown) => {
-    copies.push(config);
-    written.resolve();
-    return true;
-  };
-  using _copy = new ConfigCopy({ bus, log: silentLog, write });
-  bus.subscribe(subjects.configGet, [], (_empty, message) =>
-    message.respond({ revision: 2, config: { router: { pruneS: 60 } } }),
-  );
+  const answers = [
+    { revision: 1, config: 'old' },
+    { revision: 2, config: 'new' },
+  ];
+  const apply = async (value: unknown) => void copies.push(value);
+  using copy = PrimaryCopy.ofConfig({ bus, clock, log: silentLog, apply });
+  bus.subscribe(subjects.configGet, [], (_empty, message) => {
+    const answer = answers.shift();
+    if (answer !== undefined) message.respond(answer);
+  });
   bus.publish(subjects.configChanged, [], { revision: 2 });
-  await written.promise;
-  assert.deepEqual(copies, [{ router: { pruneS: 60 } }]);
+  const done = copy.refresh();
+  await settle();
+  await clock.advance(1000);
+  await done;
+  assert.deepEqual(copies, [
+    { revision: 1, config: 'old' },
+    { revision: 2, config: 'new' },
+  ]);
 });
 
 test('reports a process as ready only when it answers under the pid that runs', async () => {

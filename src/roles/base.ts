@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { CommandRunner } from '../base/command-runner.ts';
-import { ConfigCopy } from '../base/config-copy.ts';
 import { HostsKeeper } from '../base/hosts-keeper.ts';
 import { LogShipper } from '../base/log-shipper.ts';
 import { NodeReporter } from '../base/node-reporter.ts';
-import { TopologyCopy } from '../base/topology-copy.ts';
+import { PrimaryCopy } from '../base/primary-copy.ts';
 import type { Bus } from '../bus/bus.ts';
 import { componentPart } from '../bus/component.ts';
 import { fenceDevices } from '../container/fence/fence.ts';
@@ -26,15 +25,16 @@ import type { Role } from './role.ts';
 export const base: Role = async (boot, bus) => {
   const { node, clock, log, paths } = boot;
   const stackato = await getUser('stackato');
-  const writeConfig = async (config: unknown) => {
+  const writeConfig = async ({ revision, config }: { revision: number; config: unknown }) => {
     const ownership = { owner: { uid: 0, gid: stackato.gid }, mode: 0o640 };
     const wrote = await writeOwnedFile(paths.clusterFile, `${JSON.stringify(config, null, 2)}\n`, ownership);
-    if (wrote) await refreshFirewall(boot);
-    return wrote;
+    if (!wrote) return;
+    log.info('copied-config', { revision });
+    await refreshFirewall(boot);
   };
   return [
     part('config copy', async () => {
-      const copy = new ConfigCopy({ bus, log, write: writeConfig });
+      const copy = PrimaryCopy.ofConfig({ bus, clock, log, apply: writeConfig });
       void copy.refresh();
       return () => copy[Symbol.dispose]();
     }),
@@ -77,7 +77,7 @@ function clusterParts(boot: Boot, bus: Bus, stackato: SystemUser): Part[] {
   };
   return [
     part('topology copy', () => {
-      const copy = new TopologyCopy({ bus, log, apply });
+      const copy = PrimaryCopy.ofTopology({ bus, clock: boot.clock, log, apply });
       void copy.refresh();
       return () => copy[Symbol.dispose]();
     }),

@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import type { Bus } from '../../bus/bus.ts';
 import type { TopologyNode } from '../../contract/topology.ts';
 import { describeNode } from '../../core/cluster-rules.ts';
 import { commandFor, isOneAtATime, remoteCommands } from '../../core/node-commands.ts';
@@ -45,8 +46,9 @@ export async function runOnNodes(
     );
   }
   await using probe = new ReadinessProbe(node);
+  const bus = others ? await probe.bus() : undefined;
   const outcomes = await eachOf(jobs, isOneAtATime(args) || args[0] === 'stop' ? 1 : AT_ONCE, ({ target, told }) =>
-    runOne({ node, probe, target, isAlone: chosen.length === 1 }, told, signal),
+    runOne({ node, bus, target, isAlone: chosen.length === 1 }, told, signal),
   );
   print(outcomes, { args, isOne: chosen.length === 1 });
   return Math.max(...outcomes.map(({ code }) => code ?? 1));
@@ -61,19 +63,18 @@ function inOrder(nodes: readonly TopologyNode[], args: readonly string[], core: 
 
 type Place = {
   readonly node: Node;
-  readonly probe: ReadinessProbe;
+  readonly bus: Bus | undefined;
   readonly target: TopologyNode;
   readonly isAlone: boolean;
 };
 
 async function runOne(
-  { node, probe, target, isAlone }: Place,
+  { node, bus, target, isAlone }: Place,
   args: readonly string[],
   signal: AbortSignal,
 ): Promise<RemoteOutcome> {
   const heard = (text: string) => void process.stderr.write(isAlone ? text : named(target, text));
   if (target.id === node.file.id) return runHere(target, args, heard);
-  const bus = await probe.bus();
   if (bus === undefined) return silent(target, 'the bus does not answer here; see kato status');
   return runOnNode(bus, target, { args, heard, silenceMs: SILENCE_MS, signal });
 }

@@ -19,9 +19,9 @@ export type RemoteOutcome = {
 export function nodesNamed(topology: Topology, names: readonly string[]): TopologyNode[] {
   if (names.includes('all')) return topology.nodes;
   return names.map((name) => {
-    const found = topology.nodes.filter(
-      (node) => node.address === name || node.name === name || String(node.index) === name || node.id.startsWith(name),
-    );
+    const exact = topology.nodes.filter((node) => node.address === name || String(node.index) === name);
+    const found =
+      exact.length > 0 ? exact : topology.nodes.filter((node) => node.name === name || node.id.startsWith(name));
     const [node] = found;
     if (node !== undefined && found.length === 1) return node;
     throw new Refusal(
