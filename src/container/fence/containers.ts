@@ -14,6 +14,7 @@ import type { RuntimeCommands } from './runtime-commands.ts';
 import { exists, namesIn, type Store } from './store.ts';
 
 const SUPERVISE_MS = 1000;
+const RESTORE_MS = 5000;
 const KILL_TIMEOUT_MS = 10_000;
 const CGROUP_TRIES = 50;
 
@@ -49,10 +50,12 @@ export class Containers {
     for (const record of records) this.enter(record);
     const watcher = watchExits(tools.layout, (id) => void this.#noticeExit(id));
     const supervising = tools.clock.every(SUPERVISE_MS, () => this.#supervise());
+    const restoring = tools.clock.every(RESTORE_MS, () => this.#restoreNetwork());
     this.#watching = {
       [Symbol.dispose]: () => {
         watcher.close();
         supervising[Symbol.dispose]();
+        restoring[Symbol.dispose]();
       },
     };
   }
@@ -208,6 +211,15 @@ export class Containers {
   async #supervise(): Promise<void> {
     for (const entry of this.#entries.values()) {
       if (entry.record.phase === 'started' && !this.isBusy(entry.record.handle)) await this.#checkAlive(entry);
+    }
+  }
+
+  async #restoreNetwork(): Promise<void> {
+    const { network, log } = this.#tools;
+    try {
+      if (await network.restore()) log.warn('restore-network-rules', { because: 'another program had removed them' });
+    } catch (error) {
+      log.error('fail-to-restore-network-rules', { error });
     }
   }
 

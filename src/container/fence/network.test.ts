@@ -119,6 +119,31 @@ describe('network of a container', { skip }, () => {
     assert.match(await reaches('client', FAR, 80), REFUSED);
   });
 
+  test('its rules come back when another program removes them, for old and new containers', async () => {
+    const { engine, names } = fence;
+    await server('kept', [{ protocol: 'tcp', destination: '198.51.100.0/24', ports: '80' }]);
+    await server('changed');
+    const flush = () => exec(['nft', 'delete', 'table', 'inet', names.table]);
+    await flush();
+    await engine.setEgress('changed', [{ protocol: 'tcp', destination: '198.51.100.0/24', ports: '80' }]);
+    for (const handle of ['kept', 'changed']) assert.match(await reaches(handle, FAR, 80), /404 Not Found/);
+    await flush();
+    const { address, hostPort } = await server('late');
+    assert.match(await reaches('kept', address, 8080), REFUSED);
+    assert.equal(await answers(`http://${nodeAddress()}:${hostPort}/`), 'hello');
+    await flush();
+    await engine.destroy('late');
+    assert.deepEqual(await engine.sweep(), []);
+    assert.match(await reaches('kept', FAR, 80), /404 Not Found/);
+    await flush();
+    const end = deadline(30_000);
+    const isBack = async () =>
+      (await exec(['nft', 'list', 'table', 'inet', names.table], { okCodes: [0, 1] })).code === 0;
+    while (!(await isBack())) end.throwIfAborted();
+    assert.match(await reaches('kept', FAR, 80), /404 Not Found/);
+    for (const handle of ['kept', 'changed']) await engine.destroy(handle);
+  });
+
   test('what is meant for a container that is gone stays on the node', async () => {
     const gone = '10.251.3.250';
     await exec(['ip', 'route', 'add', gone, 'via', FAR, 'dev', FAR_DEVICE]);

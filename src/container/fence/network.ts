@@ -4,10 +4,10 @@ import type { Random } from '../../platform/random.ts';
 import { ContainerError, type Egress, type PortMapping } from '../container.ts';
 import { type AddressRange, addressText } from './addresses.ts';
 import type { Assembly } from './assemble.ts';
-import { failure } from './failure.ts';
 import type { Names } from './naming.ts';
 import { hostBatch, hostText, insideText, removeVethsText } from './network-commands.ts';
-import { egressText, memberText, type NetworkMember, removalText, type TableInput, tableText } from './nft-rules.ts';
+import { NetworkRules } from './network-rules.ts';
+import type { NetworkMember, TableInput } from './nft-rules.ts';
 
 const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
 
@@ -26,6 +26,7 @@ export type Slot = { readonly slot: number; readonly address: string };
 /** The containers' network: slots are handed out, ports mapped, rules kept. */
 export class Network {
   readonly #options: NetworkOptions;
+  readonly #rules: NetworkRules;
   readonly #slots = new Set<number>();
   readonly #ports = new Set<number>();
   #nextSlot: number;
@@ -33,6 +34,7 @@ export class Network {
 
   constructor(options: NetworkOptions) {
     this.#options = options;
+    this.#rules = new NetworkRules(options.table);
     // A successor begins elsewhere, so that an address is not used again while somebody may remember it.
     this.#nextSlot = options.random.pick(this.#slotCount);
     this.#nextPort = options.random.pick(this.#portCount);
@@ -42,7 +44,7 @@ export class Network {
   async open(members: readonly NetworkMember[], ahead: readonly NetworkMember[] = []): Promise<void> {
     if ((await readFile(FORWARDING, 'utf8')).trim() !== '1') await writeFile(FORWARDING, '1');
     for (const member of [...members, ...ahead]) this.#own(member);
-    await this.#nft(tableText(this.#options.table, members));
+    await this.#rules.open(members);
   }
 
   /** Slots that belong to this engine now. */
@@ -74,7 +76,13 @@ export class Network {
   }
 
   attach(member: NetworkMember): Promise<void> {
-    return this.#nft(memberText(this.#options.table, member));
+    return this.#rules.add(member);
+  }
+
+  /** Puts the rules back if somebody else removed them, a firewall that was loaded anew for one; true when so. */
+  async restore(): Promise<boolean> {
+    if ((await readFile(FORWARDING, 'utf8')).trim() !== '1') await writeFile(FORWARDING, '1');
+    return this.#rules.restore();
   }
 
   /** What connects the network of a container's process. */
@@ -83,14 +91,12 @@ export class Network {
   }
 
   setEgress(slot: number, egress: readonly Egress[]): Promise<void> {
-    return this.#nft(egressText(this.#options.table.table, slot, egress));
+    return this.#rules.setEgress(slot, egress);
   }
 
   /** Takes back rules, ports, device and address of a container, or what is there of them. */
   async release(member: NetworkMember): Promise<void> {
-    const { table } = this.#options.table;
-    const { code } = await exec(['nft', 'list', 'chain', 'inet', table, `exact${member.slot}`], { okCodes: [0, 1] });
-    if (code === 0) await this.#nft(removalText(this.#options.table, member));
+    await this.#rules.remove(member);
     await this.removeVeths([member.slot]);
     this.#slots.delete(member.slot);
     this.#givePorts(member.ports);
@@ -106,20 +112,14 @@ export class Network {
 
   /** Removes the rules of slots that belong to none of these; tells which. */
   async removeOrphanRules(members: readonly NetworkMember[]): Promise<string[]> {
-    const { table } = this.#options.table;
-    const { stdout } = await exec(['nft', 'list', 'table', 'inet', table]);
-    const slots = [...stdout.matchAll(/^\s*chain exact(\d+) /gm)].map(([, slot]) => Number(slot));
-    const orphans = slots.filter((slot) => !members.some((member) => member.slot === slot) && !this.isUsed(slot));
-    for (const slot of orphans) {
+    const orphans = (await this.#rules.list()).filter(
+      ({ slot }) => !members.some((member) => member.slot === slot) && !this.isUsed(slot),
+    );
+    for (const { slot, portsOf } of orphans) {
       const address = this.#addressOf(slot);
-      const mapping = new RegExp(`(\\d+) : ${address.replaceAll('.', '\\.')} \\. (\\d+)`, 'g');
-      const ports = [...stdout.matchAll(mapping)].map(([, hostPort, containerPort]) => ({
-        hostPort: Number(hostPort),
-        containerPort: Number(containerPort),
-      }));
-      await this.#nft(removalText(this.#options.table, { slot, address, ports, egress: [] }));
+      await this.#rules.remove({ slot, address, ports: portsOf(address), egress: [] });
     }
-    return orphans.map((slot) => `rules of ${this.#options.names.veth(slot)}`);
+    return orphans.map(({ slot }) => `rules of ${this.#options.names.veth(slot)}`);
   }
 
   #own(member: NetworkMember): void {
@@ -157,14 +157,6 @@ export class Network {
       return port;
     }
     throw new ContainerError('no-free-port', `all host ports from ${first} to ${last} are taken; widen the range`);
-  }
-
-  async #nft(input: string): Promise<void> {
-    try {
-      await exec(['nft', '-f', '-'], { input });
-    } catch (error) {
-      throw failure('the network rules could not be applied', error);
-    }
   }
 
   get #slotCount(): number {
