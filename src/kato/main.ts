@@ -4,6 +4,7 @@ import { takeNodeNames } from '../core/node-commands.ts';
 import { runOnNodes } from './cluster/fan-out.ts';
 import { tellCommand } from './cluster/teller.ts';
 import { configCommand } from './commands/config.ts';
+import { dataCommand } from './commands/data.ts';
 import { infoCommand } from './commands/info.ts';
 import { lifecycleCommands } from './commands/lifecycle.ts';
 import { nodeCommand } from './commands/node.ts';
@@ -56,6 +57,7 @@ export async function kato(args: string[], signal: AbortSignal): Promise<number>
     nodeCommand,
     configCommand,
     opCommand,
+    dataCommand,
     versionCommand,
   ]) {
     add(program, context);

@@ -13,6 +13,9 @@ export type ExecOptions = {
   readonly gid?: number;
   /** Exit codes that are not an error; default [0]. */
   readonly okCodes?: readonly number[];
+  /** Open files that take the place of what would be held in memory. */
+  readonly stdinFd?: number;
+  readonly stdoutFd?: number;
 };
 
 export type ExecResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
@@ -40,7 +43,7 @@ export class ExecError extends Error {
 export function exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
   const { timeoutMs = 60_000, okCodes = [0] } = options;
   const { promise, resolve, reject } = Promise.withResolvers<ExecResult>();
-  const child = start(argv, options, ['pipe', 'pipe', 'pipe']);
+  const child = start(argv, options, [options.stdinFd ?? 'pipe', options.stdoutFd ?? 'pipe', 'pipe']);
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout?.on('data', (chunk: Buffer) => out.push(chunk));

@@ -4,10 +4,13 @@ import type { Paths } from './paths.ts';
 
 /** Version of the Debian package. */
 export const postgresqlVersion = '15';
+/** Name of the control database. */
+export const controlDatabase = 'stackato';
+
 const BIN = `/usr/lib/postgresql/${postgresqlVersion}/bin`;
 
 /** Path of one of the server's programs. */
-export function postgresqlBinary(name: 'postgres' | 'initdb' | 'psql' | 'pg_isready'): string {
+export function postgresqlBinary(name: 'postgres' | 'initdb' | 'psql' | 'pg_isready' | 'pg_dump' | 'pg_restore'): string {
   return join(BIN, name);
 }
 
@@ -37,7 +40,11 @@ export async function isPostgresqlReady(paths: Paths): Promise<boolean> {
 }
 
 /** The URL of the control database for one user of it, over the socket. */
-export function postgresqlUrl(paths: Paths, user: { name: string; password: string }): string {
+export function postgresqlUrl(
+  paths: Paths,
+  user: { name: string; password: string },
+  database: string = controlDatabase,
+): string {
   const host = encodeURIComponent(postgresqlPaths(paths).socketFolder);
-  return `postgresql://${user.name}:${encodeURIComponent(user.password)}@localhost/stackato?host=${host}`;
+  return `postgresql://${user.name}:${encodeURIComponent(user.password)}@localhost/${database}?host=${host}`;
 }

@@ -17,6 +17,8 @@ export type Secrets = {
   /** Passwords of the bus, and those of other nodes for the database, are derived from it. */
   nodeKey: string;
   supervisor: string;
+  /** The nightly backups are encrypted with it. */
+  backupPassphrase: string;
 };
 
 /** One file holds every secret of the cluster, so that an interrupted set-up never mixes old and new ones. */
@@ -34,9 +36,16 @@ export async function readOrMakeSecrets(paths: Paths): Promise<Secrets> {
     signingKey: existing.signingKey ?? key(),
     nodeKey: existing.nodeKey ?? key(),
     supervisor: existing.supervisor ?? password(),
+    backupPassphrase: existing.backupPassphrase ?? password(),
   };
-  await writeOwnedFile(file, `${JSON.stringify(secrets, null, 2)}\n`, { owner: root, mode: 0o600 });
+  await writeSecrets(paths, secrets);
   return secrets;
+}
+
+/** Makes these the cluster's secrets. */
+export async function writeSecrets(paths: Paths, secrets: Secrets): Promise<void> {
+  const file = join(paths.setup, 'secrets.json');
+  await writeOwnedFile(file, `${JSON.stringify(secrets, null, 2)}\n`, { owner: root, mode: 0o600 });
 }
 
 /** Passwords of the database's users. */

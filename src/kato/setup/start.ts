@@ -2,6 +2,7 @@ import { listProcesses } from '../../core/role-plan.ts';
 import { startProcesses } from '../lifecycle.ts';
 import { ReadinessProbe } from '../readiness.ts';
 import { prepareControlDatabase } from '../store/control-database.ts';
+import { ownServer } from '../store/database-server.ts';
 import { readDatabasePasswords } from './secrets.ts';
 import type { Step } from './step.ts';
 
@@ -12,9 +13,8 @@ export const prepareDatabase: Step = {
     const node = await context.node();
     const database = listProcesses(node.file).filter(({ name }) => name === 'postgresql');
     await startProcesses(node, database, { say: () => {}, signal: context.signal });
-    await prepareControlDatabase(node.paths, await readDatabasePasswords(node.paths), {
-      isCluster: !node.file.isMicro,
-    });
+    const passwords = await readDatabasePasswords(node.paths);
+    await prepareControlDatabase(ownServer(node.paths, passwords), passwords, { isCluster: !node.file.isMicro });
     return 'already';
   },
 };

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { busPassword } from '../../bus/server-config.ts';
 import { ClusterConfig } from '../../contract/config.ts';
 import { decode } from '../../contract/decode.ts';
-import type { CredentialsFile, NodeFile } from '../../contract/node.ts';
+import { CredentialsFile, type NodeFile } from '../../contract/node.ts';
 import { busUserNames } from '../../core/bus-permissions.ts';
 import { coreRoles, microRoles, planRoleChange, resolveRoles } from '../../core/role-plan.ts';
 import { describeStagingSettings, stagingSettings } from '../../core/staging-settings.ts';
@@ -32,7 +32,7 @@ export const writeState: Step = {
     const [stackato, postgres] = [await ensureUser('stackato'), await getUser('postgres')];
     await makeFolders(paths, { stackato, postgres });
     const wrote = [await writeNodeFile(paths, context), await writeClusterFile(paths, context, stackato)];
-    wrote.push(await writeCredentials(paths, stackato, (await plannedConfig(context)).bus.port));
+    wrote.push(await writeCredentials(paths, stackato, { busPort: (await plannedConfig(context)).bus.port }));
     await openCode(paths);
     if ((await findOpenCode(paths)) === undefined) context.notes.push(await whyAllRoot(paths));
     return wrote.some(Boolean) ? 'done' : 'already';
@@ -132,17 +132,31 @@ async function writeClusterFile(paths: Paths, context: SetupContext, stackato: S
   return writeOwnedFile(paths.clusterFile, text, { owner: { uid: 0, gid: stackato.gid }, mode: 0o640 });
 }
 
-async function writeCredentials(paths: Paths, stackato: SystemUser, busPort: number): Promise<boolean> {
+/** Writes the credentials of every process from the cluster's secrets. Gives true when some changed. */
+export async function writeCredentials(
+  paths: Paths,
+  stackato: SystemUser,
+  options: { busPort: number; s3?: CredentialsFile['s3'] },
+): Promise<boolean> {
   const secrets = await readOrMakeSecrets(paths);
+  const s3 = options.s3 ?? (await readS3Keys(paths));
   let wrote = false;
   for (const name of busUserNames) {
-    const file = credentialsOf(name, paths, { ...secrets, busPort });
+    const own = credentialsOf(name, paths, { ...secrets, busPort: options.busPort });
+    const file = name === 'controller' && s3 !== undefined ? { ...own, s3 } : own;
     const owner = ['router', 'load_balancer', 'dea', 'stager', 'base', 'kato'].includes(name) ? root : stackato;
     wrote =
       (await writeOwnedFile(paths.credentials(name), `${JSON.stringify(file, null, 2)}\n`, { owner, mode: 0o600 })) ||
       wrote;
   }
   return wrote;
+}
+
+/** The keys of the S3 server, which the operator gave to the controllers. */
+export async function readS3Keys(paths: Paths): Promise<CredentialsFile['s3']> {
+  const path = paths.credentials('controller');
+  const value = await readJsonIfExists(path);
+  return value === undefined ? undefined : decode(CredentialsFile, value, path).s3;
 }
 
 function credentialsOf(name: string, paths: Paths, secrets: Secrets & { busPort: number }): CredentialsFile {

@@ -1,11 +1,7 @@
-import { exec } from '../../platform/exec.ts';
-import type { Paths } from '../../platform/paths.ts';
-import { postgresqlBinary, postgresqlPaths } from '../../platform/postgresql.ts';
-import { getUser } from '../../platform/system-user.ts';
+import { type DatabaseServer, runSql } from './database-server.ts';
 
-const DATABASE = 'stackato';
 /** Schemas and the users that own them. */
-const OWNERS: Readonly<Record<string, string>> = {
+export const schemaOwners: Readonly<Record<string, string>> = {
   primary: 'primary',
   controller: 'controller',
   aok: 'aok',
@@ -15,28 +11,29 @@ const OWNERS: Readonly<Record<string, string>> = {
 /**
  * Makes the database, its users with these passwords, and the schemas that they own; repeating it changes nothing.
  *
- * @param options `isCluster`: the primary makes users for the processes of other nodes
+ * @param options `isCluster`: the primary makes users for the processes of other nodes; `database`: another than the
+ *   server's control database
  */
 export async function prepareControlDatabase(
-  paths: Paths,
+  server: DatabaseServer,
   passwords: Readonly<Record<string, string>>,
-  { isCluster }: { isCluster: boolean },
+  { isCluster, database = server.database }: { isCluster: boolean; database?: string },
 ): Promise<void> {
   const names = Object.keys(passwords);
-  await run(paths, 'postgres', [
+  await runSql(server, 'postgres', [
     ...names.map((name) => only(`create role ${quoted(name)} login`, `from pg_roles where rolname = '${name}'`)),
     ...names.map((name) => `alter role ${quoted(name)} with login password '${password(passwords[name])}';`),
     `alter role "primary" ${isCluster ? 'createrole' : 'nocreaterole'};`,
-    only(`create database ${DATABASE}`, `from pg_database where datname = '${DATABASE}'`),
-    `revoke all on database ${DATABASE} from public;`,
+    only(`create database ${database}`, `from pg_database where datname = '${database}'`),
+    `revoke all on database ${database} from public;`,
     `revoke all on database postgres from public;`,
-    ...names.map((name) => `grant connect on database ${DATABASE} to ${quoted(name)};`),
+    ...names.map((name) => `grant connect on database ${database} to ${quoted(name)};`),
     // A schema's owner says "create schema if not exists", which asks for this right even when it exists.
-    ...Object.values(OWNERS).map((name) => `grant create on database ${DATABASE} to ${quoted(name)};`),
+    ...Object.values(schemaOwners).map((name) => `grant create on database ${database} to ${quoted(name)};`),
   ]);
-  await run(paths, DATABASE, [
+  await runSql(server, database, [
     'revoke all on schema public from public;',
-    ...Object.entries(OWNERS).map(
+    ...Object.entries(schemaOwners).map(
       ([schema, user]) => `create schema if not exists ${quoted(schema)} authorization ${quoted(user)};`,
     ),
   ]);
@@ -54,20 +51,4 @@ function quoted(name: string): string {
 function password(text: string | undefined): string {
   if (text === undefined || !/^[0-9a-f]{16,}$/.test(text)) throw new Error('a database password must be hexadecimal');
   return text;
-}
-
-async function run(paths: Paths, database: string, statements: readonly string[]): Promise<void> {
-  const { uid, gid } = await getUser('postgres');
-  const argv = [
-    postgresqlBinary('psql'),
-    '-X',
-    '-q',
-    '-v',
-    'ON_ERROR_STOP=1',
-    '-h',
-    postgresqlPaths(paths).socketFolder,
-    '-d',
-    database,
-  ];
-  await exec(argv, { uid, gid, cwd: '/', input: `set client_min_messages = warning;\n${statements.join('\n')}\n` });
 }

@@ -1,0 +1,184 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { systemClock } from '../../platform/clock.ts';
+import { isMissing } from '../../platform/files.ts';
+import { readArchive } from '../data/archive-reader.ts';
+import { exportPlatform } from '../data/export.ts';
+import { importPlatform, resumeImport } from '../data/import.ts';
+import { peopleLogN, readPassphrase } from '../data/passphrase.ts';
+import { openNode } from '../node.ts';
+import { Refusal } from '../refusal.ts';
+import { blobKinds } from '../store/snapshot.ts';
+import { formatElapsed, type Terminal } from '../terminal.ts';
+import { type CommandContext, describe, terminalOf } from './command.ts';
+
+const MB = 1_048_576;
+
+/** `kato data export | import | check`. */
+export function dataCommand(program: Command, context: CommandContext): void {
+  const group = program
+    .command('data')
+    .summary("the platform's data: archives and backups")
+    .description(
+      describe(
+        "Writes the platform's data to archives and reads it back. Run on the Core node.",
+        'kato data export /mnt/safe/stackato.age',
+        'kato data import /mnt/safe/stackato.age',
+      ),
+    );
+  exportCommand(group, context);
+  importCommand(group, context);
+  checkCommand(group, context);
+}
+
+type ExportFlags = { without?: string[]; passphraseStdin?: boolean; force?: boolean };
+
+function exportCommand(group: Command, context: CommandContext): void {
+  group
+    .command('export')
+    .argument('<file>', 'where to; the archive is readable for root alone')
+    .option('--without <kinds...>', `leave out ${blobKinds.join(', ')}`)
+    .option('--passphrase-stdin', 'read the passphrase from standard input')
+    .option('-f, --force', 'replace the file')
+    .summary('writes everything to one encrypted file')
+    .description(
+      describe(
+        'Writes users, apps, packages, droplets, buildpacks, settings and secrets, as they are at one moment, to one encrypted file (age). Everything goes on meanwhile.',
+        'kato data export /mnt/safe/stackato.age',
+        'kato data export stackato.age --without resources --passphrase-stdin < passphrase',
+      ),
+    )
+    .action(async (file: string, flags: ExportFlags, command: Command) => {
+      const terminal = terminalOf(command);
+      const node = await openNode();
+      const without = kindsOf(flags.without ?? []);
+      if (!flags.force) await refuseExisting(file);
+      const passphrase = await readPassphrase(terminal, { isStdin: flags.passphraseStdin ?? false, isNew: true });
+      const startedMs = systemClock.nowMs();
+      const done = await exportPlatform(node, {
+        ...{ file, kind: 'platform', without, passphrase, logN: peopleLogN, signal: context.signal },
+        ...{ say: terminal.say, progress: progressOf(terminal) },
+      });
+      const took = formatElapsed(systemClock.nowMs() - startedMs);
+      for (const key of done.missing) terminal.say(`not there, so not in the archive: ${key}`);
+      for (const key of done.damaged) terminal.say(`damaged in the blob store: ${key}`);
+      const text = `${resolve(file)}: ${formatMb(done.bytes)}, ${done.blobs} blobs, in ${took}`;
+      terminal.result(text, { ...done, file: resolve(file) });
+    });
+}
+
+function importCommand(group: Command, context: CommandContext): void {
+  group
+    .command('import')
+    .argument('[file]', 'an archive that `kato data export` wrote')
+    .option('--passphrase-stdin', 'read the passphrase from standard input')
+    .option('--resume', 'finish an import that was cut short')
+    .option('-y, --yes', 'ask nothing')
+    .summary("replaces this platform's data by an archive's")
+    .description(
+      describe(
+        "Replaces this platform's users, apps and settings by those of an archive. Addresses and domain stay this platform's: routes on the archive's domain move to it.",
+        'kato data import /mnt/safe/stackato.age',
+        'kato data import stackato.age --yes --passphrase-stdin < passphrase',
+        'kato data import --resume',
+      ),
+    )
+    .action(async (file: string | undefined, flags: ReadFlags & { resume?: boolean }, command: Command) => {
+      const terminal = terminalOf(command);
+      const node = await openNode();
+      if (flags.resume) {
+        const isFinished = await resumeImport(node, { say: terminal.say, signal: context.signal });
+        terminal.result(isFinished ? 'READY' : 'no import was cut short', { resumed: isFinished });
+        return;
+      }
+      if (file === undefined) throw new Refusal('no archive was named', 'kato data import FILE');
+      if (!flags.yes) await confirm(terminal, `Replace every user, app and setting of ${node.config.cluster.domain}?`);
+      const passphrase = await readPassphrase(terminal, { isStdin: flags.passphraseStdin ?? false, isNew: false });
+      const done = await importPlatform(node, {
+        ...{ file, passphrase, takes: 'data', signal: context.signal },
+        ...{ say: terminal.say, progress: progressOf(terminal) },
+      });
+      if (done.expired > 0)
+        terminal.say(`${done.expired} packages, droplets or buildpacks have no content: push them again`);
+      if (done.keptRoutes > 0)
+        terminal.say(`${done.keptRoutes} routes stay on ${done.from}: the new domain has them too`);
+      const at = new Date(done.madeAtMs).toISOString();
+      terminal.result(`this platform is now that of ${done.from}, as it was at ${at}`, { ...done, madeAt: at });
+    });
+}
+
+type ReadFlags = { passphraseStdin?: boolean; yes?: boolean };
+
+function checkCommand(group: Command, context: CommandContext): void {
+  group
+    .command('check')
+    .argument('<file>', 'an archive')
+    .option('--passphrase-stdin', 'read the passphrase from standard input')
+    .summary('reads an archive to its end, and tells what is in it')
+    .description(
+      describe(
+        'Reads an archive to its end, and tells what is in it. Changes nothing, and needs no platform.',
+        'kato data check /mnt/safe/stackato.age',
+      ),
+    )
+    .action(async (file: string, flags: ReadFlags, command: Command) => {
+      const terminal = terminalOf(command);
+      const passphrase = await readPassphrase(terminal, { isStdin: flags.passphraseStdin ?? false, isNew: false });
+      const { manifest, sound } = await readArchive(file, passphrase, {
+        ...{ signal: context.signal, progress: progressOf(terminal) },
+      });
+      const { blobs, madeAtMs, ...rest } = manifest;
+      const damaged = blobs.filter((blob) => !sound.includes(blob)).map(({ key }) => key);
+      const value = { ...rest, madeAt: new Date(madeAtMs).toISOString(), blobs: blobs.length, damaged };
+      const lines = [
+        `archive     ${value.kind === 'platform' ? 'of the whole platform' : 'of the control database'}, whole`,
+        `made        ${value.madeAt}, by version ${value.version}`,
+        `domain      ${value.domain}`,
+        `database    ${formatMb(value.databaseBytes)}`,
+        `blobs       ${value.blobs}${value.left.length > 0 ? `, without ${value.left.join(', ')}` : ''}`,
+        ...damaged.map((key) => `damaged     ${key}`),
+        ...value.missing.map((key) => `missing     ${key}`),
+      ];
+      terminal.result(lines.join('\n'), value);
+    });
+}
+
+function kindsOf(names: readonly string[]): string[] {
+  const kinds = names.flatMap((one) => one.split(',')).filter(Boolean);
+  const unknown = kinds.find((kind) => !blobKinds.includes(kind));
+  if (unknown === undefined) return kinds;
+  throw new Refusal(`there is no '${unknown}' to leave out; there are ${blobKinds.join(', ')}`);
+}
+
+async function refuseExisting(file: string): Promise<void> {
+  try {
+    await stat(file);
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw error;
+  }
+  throw new Refusal(`${resolve(file)} is there already`, 'name another file, or replace it with --force');
+}
+
+async function confirm(terminal: Terminal, question: string): Promise<void> {
+  if (!terminal.isInteractive) throw new Refusal('this replaces what is there', 'say --yes if that is meant');
+  const { confirm: ask, isCancel } = await import('@clack/prompts');
+  const answer = await ask({ message: question, initialValue: false });
+  if (isCancel(answer) || !answer) throw new Refusal('nothing was changed');
+}
+
+/** Says how far it has come, at most once a second. */
+function progressOf(terminal: Terminal): (doneBytes: number, ofBytes: number) => void {
+  let saidMs = systemClock.nowMs();
+  return (done, of) => {
+    const nowMs = systemClock.nowMs();
+    if (nowMs - saidMs < 1000) return;
+    saidMs = nowMs;
+    terminal.progress(`${formatMb(done)} of ${formatMb(of)}`);
+  };
+}
+
+function formatMb(bytes: number): string {
+  return `${(bytes / MB).toFixed(bytes < 10 * MB ? 1 : 0)} MB`;
+}

@@ -1,0 +1,114 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import Type, { type Static } from 'typebox';
+import { ClusterConfig } from '../../contract/config.ts';
+import { ArchiveIdentity } from '../../contract/data-archive.ts';
+import { decode } from '../../contract/decode.ts';
+import { Topology } from '../../contract/topology.ts';
+import { listProcesses } from '../../core/role-plan.ts';
+import { readJsonIfExists, writeFileAtomic } from '../../platform/files.ts';
+import { writeOwnedFile } from '../../platform/owned-files.ts';
+import type { Paths } from '../../platform/paths.ts';
+import { getUser } from '../../platform/system-user.ts';
+import { type LifecycleOptions, startProcesses } from '../lifecycle.ts';
+import { type Node, openNode } from '../node.ts';
+import { configureBus } from '../setup/bus.ts';
+import { makeCertificates } from '../setup/certificates.ts';
+import { ensureLinks } from '../setup/links.ts';
+import { readSecrets, type Secrets, writeSecrets } from '../setup/secrets.ts';
+import { writeCredentials, writeNode } from '../setup/state-folder.ts';
+import { prepareControlDatabase } from '../store/control-database.ts';
+import { ownServer } from '../store/database-server.ts';
+import { switchDatabases } from '../store/imported-database.ts';
+import { writeTopology } from '../topology-file.ts';
+
+/** What an import that began to change things must finish; all of it is on this node's disk. */
+export const PendingSwitch = Type.Object({
+  archive: Type.String({ description: 'path of the archive, for people' }),
+  /** Everything, so that this machine is the Core of that very cluster; or its data alone. */
+  takes: Type.Union([Type.Literal('identity'), Type.Literal('data')]),
+  identity: ArchiveIdentity,
+  settings: Type.Unknown(),
+  forsaken: Type.Array(Type.String(), { description: 'keys of blobs that nothing speaks of afterwards' }),
+});
+export type PendingSwitch = Static<typeof PendingSwitch>;
+
+const journal = (paths: Paths) => join(paths.setup, 'data-import.json');
+
+/** The import that was cut short after it began to change things, or undefined. */
+export async function findPendingSwitch(paths: Paths): Promise<PendingSwitch | undefined> {
+  const value = await readJsonIfExists(journal(paths));
+  return value === undefined ? undefined : decode(PendingSwitch, value, journal(paths));
+}
+
+/** From here on the import goes forward only: whoever comes next finishes it. */
+export async function beginSwitch(paths: Paths, pending: PendingSwitch): Promise<void> {
+  await writeFileAtomic(journal(paths), `${JSON.stringify(pending)}\n`, 0o600);
+}
+
+/** The switch is done, and its processes were seen to run. */
+export async function endSwitch(paths: Paths): Promise<void> {
+  await rm(journal(paths), { force: true });
+}
+
+/** Makes the imported data the platform's; repeating it after an interruption finishes it. Processes that use it are stopped. */
+export async function applySwitch(node: Node, pending: PendingSwitch, options: LifecycleOptions): Promise<void> {
+  const { paths, file } = node;
+  const database = listProcesses(file).filter(({ name }) => name === 'postgresql');
+  await startProcesses(node, database, options);
+  const ours = await readSecrets(paths);
+  await switchDatabases(ownServer(paths, ours.database));
+  const secrets = mergedSecrets(pending, ours);
+  await writeSecrets(paths, secrets);
+  const stackato = await getUser('stackato');
+  await writeOwnedFile(paths.clusterFile, `${JSON.stringify(pending.settings, null, 2)}\n`, {
+    owner: { uid: 0, gid: stackato.gid },
+    mode: 0o640,
+  });
+  const { bus } = decode(ClusterConfig, pending.settings, 'settings of the archive');
+  const s3 = pending.takes === 'identity' ? pending.identity.s3 : undefined;
+  await writeCredentials(paths, stackato, { busPort: bus.port, ...(s3 === undefined ? {} : { s3 }) });
+  await prepareControlDatabase(ownServer(paths, secrets.database), secrets.database, { isCluster: !file.isMicro });
+  if (pending.takes === 'identity') await takeIdentity(node, pending, options);
+}
+
+/** The database's passwords and the supervisor's are this machine's own unless it takes the other's place. */
+function mergedSecrets({ takes, identity }: PendingSwitch, ours: Secrets): Secrets {
+  const theirs = identity.secrets;
+  if (takes === 'identity') return { ...theirs, supervisor: ours.supervisor };
+  return { ...ours, encryptionKey: theirs.encryptionKey };
+}
+
+async function takeIdentity(node: Node, { identity }: PendingSwitch, options: LifecycleOptions): Promise<void> {
+  const { paths, file } = node;
+  const [root, stackato] = [await getUser('root'), await getUser('stackato')];
+  for (const [path, content] of Object.entries(identity.files)) {
+    if (path === 'topology.json') continue;
+    const isPublic = path === 'tls/ca.pem';
+    await writeOwnedFile(join(paths.state, path), content, { owner: root, mode: isPublic ? 0o644 : 0o600 });
+  }
+  const { id, index, zone, availabilityZone } = identity.node;
+  await writeNode(paths, { ...file, id, index, zone, availabilityZone });
+  const topology = identity.files['topology.json'];
+  if (topology !== undefined && !file.isMicro) {
+    const known = decode(Topology, JSON.parse(topology), 'topology.json of the archive');
+    const nodes = known.nodes.map((one) =>
+      one.id === id ? { ...one, address: file.address, roles: file.roles } : one,
+    );
+    await writeTopology(paths, { ...known, nodes });
+  }
+  const after = await openNode(paths.state);
+  const context = {
+    options: { kind: 'core', roles: [], welcome: false, state: paths.state } as const,
+    terminal: { say: options.say, progress: options.say, result: () => {}, isTransient: false, isInteractive: false },
+    ...{ signal: options.signal, notes: [], node: async () => after },
+  };
+  const unanswered = { domain: undefined, email: undefined, org: undefined, password: undefined };
+  for (const step of [makeCertificates, configureBus]) {
+    await step.run({ ...context, options: { ...context.options, ...unanswered } });
+  }
+  if (!file.isMicro) await ensureLinks(after);
+  // The key signs the certificates of nodes, which the primary does.
+  if (!file.isMicro)
+    await writeOwnedFile(paths.caKey, identity.files['tls/ca.key'] ?? '', { owner: stackato, mode: 0o600 });
+}
