@@ -10,7 +10,9 @@ export const controlDatabase = 'stackato';
 const BIN = `/usr/lib/postgresql/${postgresqlVersion}/bin`;
 
 /** Path of one of the server's programs. */
-export function postgresqlBinary(name: 'postgres' | 'initdb' | 'psql' | 'pg_isready' | 'pg_dump' | 'pg_restore'): string {
+export function postgresqlBinary(
+  name: 'postgres' | 'initdb' | 'psql' | 'pg_isready' | 'pg_dump' | 'pg_restore',
+): string {
   return join(BIN, name);
 }
 

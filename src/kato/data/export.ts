@@ -12,7 +12,7 @@ import type { Paths } from '../../platform/paths.ts';
 
 import type { Node } from '../node.ts';
 
-import { readSecrets } from '../setup/secrets.ts';
+import { readOrMakeSecrets } from '../setup/secrets.ts';
 import { readS3Keys } from '../setup/state-folder.ts';
 import { blobKinds, dumpDatabase, holdBlobs, type ReferredBlob, readStoredSettings } from '../store/snapshot.ts';
 import { writeArchive } from './archive-writer.ts';
@@ -114,7 +114,7 @@ async function readIdentity({ paths, file }: Node, settings: unknown): Promise<A
     const text = await readTextIfExists(path);
     if (text !== undefined) files[relative(paths.state, path)] = text;
   }
-  return { node: file, settings, secrets: await readSecrets(paths), files, ...(s3 === undefined ? {} : { s3 }) };
+  return { node: file, settings, secrets: await readOrMakeSecrets(paths), files, ...(s3 === undefined ? {} : { s3 }) };
 }
 
 /** The certificates and lists that every node knows the Core by. */
