@@ -43,6 +43,7 @@ export const subjects = {
   deaFindDroplet: subject(fixed('dea.find.droplet'), dea.DeaFindDroplet, dea.DeaFoundInstance),
   deaHeartbeat: subject(fixed('dea.heartbeat'), dea.DeaHeartbeat),
   dropletExited: subject(fixed('droplet.exited'), dea.DropletExited),
+  deaRefused: subject(fixed('stackato.dea.refused'), dea.DeaRefused),
 
   dropletUpdated: subject(fixed('droplet.updated'), health.DropletUpdated),
   healthManagerStart: subject(fixed('healthmanager.start'), component.Empty),

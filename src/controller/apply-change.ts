@@ -17,6 +17,9 @@ const FLUSH_MS = 2000;
 
 type Start = PayloadOf<typeof subjects.deaStart>;
 
+/** DEAs that gave a start back, and why the last of them did. */
+export type Refusal = { readonly refusedBy: readonly string[]; readonly because: string };
+
 /** Changes desired state in the database, and tells DEAs once it is committed. */
 export class ChangeApplier {
   readonly #controller: Controller;
@@ -99,6 +102,13 @@ export class ChangeApplier {
     await this.#correctRoutes(appGuid, plan);
   }
 
+  /** Starts an index that a DEA gave back on one that did not. */
+  async startElsewhere(appGuid: string, at: { process: string; index: number }, refusal: Refusal): Promise<void> {
+    const plan = new LaunchPlan(this.#controller, await readLaunchFacts(this.#controller.db, appGuid));
+    this.#start(plan, at.process, at.index, refusal);
+    await this.#correctRoutes(appGuid, plan);
+  }
+
   stopInstances(process: string, instances: readonly string[]): void {
     this.#controller.bus.publish(subjects.deaStop, [], { droplet: process, instances: [...instances] });
   }
@@ -124,16 +134,16 @@ export class ChangeApplier {
     if (effect.kind === 'start' && plan) for (const index of effect.indices) this.#start(plan, process, index);
   }
 
-  #start(plan: LaunchPlan, process: string, index: number): void {
+  #start(plan: LaunchPlan, process: string, index: number, refusal?: Refusal): void {
     const { bus, log } = this.#controller;
     const start: Start | undefined = plan.message(process, index);
     if (!start) return;
     const need = { process, memoryMb: start.limits.mem, diskMb: start.limits.disk, stack: start.stack };
     const { mem: memory, disk } = start.limits;
     const about = { droplet: process, version: start.version, index, memory, disk };
-    const placement = this.#deas.place(need);
+    const placement = this.#deas.place(need, refusal?.refusedBy);
     if ('rejected' in placement) {
-      const text = formatRejection(placement.rejected);
+      const text = refusal ? `no DEA could take it: ${refusal.because}` : formatRejection(placement.rejected);
       this.#news.tell({ ...about, refusal: text });
       log.warn('refused-placement', { process, index, because: text });
       plan.say(`Could not place instance ${index} of process "${plan.typeOf(process)}": ${text}`);
@@ -141,7 +151,8 @@ export class ChangeApplier {
     }
     this.#news.tell({ ...about, dea: placement.dea.id });
     log.info('placed-instance', { process, index, dea: placement.dea.id, because: placement.because });
-    bus.publish(subjects.deaStart, [placement.dea.id], start);
+    const x = refusal && start.x ? { x: { ...start.x, refused_by: [...refusal.refusedBy] } } : {};
+    bus.publish(subjects.deaStart, [placement.dea.id], { ...start, ...x });
   }
 
   #sendRoutes(desired: DesiredProcess, protocols: Record<string, string>): void {

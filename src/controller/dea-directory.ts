@@ -45,14 +45,15 @@ export class DeaDirectory implements Disposable {
     bus.publish(subjects.deaLocate, [], {});
   }
 
-  /** Chooses a DEA for one instance and counts it there at once. */
-  place(need: InstanceNeed): Placement {
+  /** Chooses a DEA for one instance, none of `except`, and counts it there at once. */
+  place(need: InstanceNeed, except: readonly string[] = []): Placement {
     const { clock, config, random } = this.#around;
     const nowMs = clock.nowMs();
     for (const offer of this.#offers.values()) {
       if (offer.heardAtMs < nowMs - FORGOTTEN_MS) this.#offers.delete(offer.id);
     }
-    const placement = placeInstance(need, [...this.#offers.values()], {
+    const offers = [...this.#offers.values()].filter(({ id }) => !except.includes(id));
+    const placement = placeInstance(need, offers, {
       nowMs,
       maxAgeMs: config.controller.advertisementTimeoutS * 1000,
       pick: random.pick,

@@ -13,8 +13,9 @@ import { findProcess } from './store/process.ts';
 type HealthStart = PayloadOf<typeof subjects.healthStart>;
 type HealthStop = PayloadOf<typeof subjects.healthStop>;
 type Exited = PayloadOf<typeof subjects.dropletExited>;
+type Refused = PayloadOf<typeof subjects.deaRefused>;
 
-/** Answers the health manager, and turns crashes into events. Bus messages are hints: each is checked against the database. */
+/** Answers the health manager and DEAs that refuse a start, and turns crashes into events. Bus messages are hints: each is checked against the database. */
 export class HealthRespondent {
   readonly #controller: Controller;
   readonly #changes: ChangeApplier;
@@ -33,6 +34,7 @@ export class HealthRespondent {
         bus.subscribe(subjects.bulkCredentials, [], (_empty, message) => message.respond(this.#credentials()), {
           queue: 'cc',
         }),
+        bus.subscribe(subjects.deaRefused, [], (refused) => this.#refused(refused), { queue: 'cc' }),
         bus.subscribe(subjects.dropletExited, [], (exited) => this.#exited(exited), {
           queue: 'crash_event_registration',
         }),
@@ -73,6 +75,21 @@ export class HealthRespondent {
       }
     }
     this.#changes.stopInstances(process.guid, Object.keys(request.instances));
+  }
+
+  /** A DEA gave a start back: another is tried, until each has refused. */
+  async #refused({ droplet, version, index, dea, because, refused_by }: Refused): Promise<void> {
+    const { db, log } = this.#controller;
+    const process = await findProcess(db, droplet);
+    const isWanted =
+      process?.app_state === 'STARTED' &&
+      process.droplet_guid !== null &&
+      process.version === version &&
+      index < process.instances;
+    log.info('heard-refusal', { process: droplet, index, dea, because, isWanted });
+    if (!isWanted) return;
+    const refusal = { refusedBy: [...new Set([...refused_by, dea])], because };
+    await this.#changes.startElsewhere(process.app_guid, { process: droplet, index }, refusal);
   }
 
   #credentials() {

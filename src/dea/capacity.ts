@@ -45,8 +45,8 @@ export class Capacity {
   /** Why an instance with these limits does not fit; undefined when it does. */
   refusal(limits: { readonly mem: number; readonly disk: number }): string | undefined {
     const { memoryMb, diskMb } = this.available();
-    if (limits.mem > memoryMb) return `not enough memory on this DEA: ${limits.mem} MB wanted, ${memoryMb} MB free`;
-    if (limits.disk > diskMb) return `not enough disk on this DEA: ${limits.disk} MB wanted, ${diskMb} MB free`;
+    if (limits.mem > memoryMb) return `not enough memory there: ${limits.mem} MB wanted, ${memoryMb} MB free`;
+    if (limits.disk > diskMb) return `not enough disk there: ${limits.disk} MB wanted, ${diskMb} MB free`;
     return undefined;
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
+import { ContainerError } from '../container/container.ts';
 import { subjects } from '../contract/subjects.ts';
 import { settle } from '../platform/clock.ts';
 import { openHarness } from './testing/harness.ts';
@@ -51,12 +52,31 @@ test('a second start of the same index and version is ignored, another version i
   assert.equal(dea.dea.registry.list().length, 3);
 });
 
-test('an instance that does not fit is refused with numbers', async () => {
+test('an instance that does not fit is given back with numbers, which is no crash', async () => {
   await using dea = await openHarness();
   await dea.start({ limits: { mem: 2048, disk: 10, fds: 100 } });
-  const [exit] = dea.heard.exited;
-  assert.equal(exit?.reason, 'CRASHED');
-  assert.equal(exit?.exit_description, 'not enough memory on this DEA: 2048 MB wanted, 1024 MB free');
+  assert.deepEqual(dea.heard.refused, [
+    {
+      ...{ dea: 'd'.repeat(32), droplet: 'process-1', version: 'v1', index: 0, refused_by: [] },
+      because: 'not enough memory there: 2048 MB wanted, 1024 MB free',
+    },
+  ]);
+  assert.deepEqual([dea.heard.exited, states(dea)], [[], []]);
+});
+
+test('a start that fails for want of something of this node is given back, and nothing is left of it', async () => {
+  await using dea = await openHarness();
+  for (const kind of ['no-such-stack', 'disk-full', 'no-free-port', 'no-free-address'] as const) {
+    dea.engine.failNext('create', new ContainerError(kind, `it is ${kind}`));
+    await dea.start({ x: { ...workerExtra, refused_by: ['other'] } });
+    const refused = dea.heard.refused.at(-1);
+    assert.deepEqual([refused?.because, refused?.refused_by], [`it is ${kind}`, ['other']]);
+  }
+  assert.deepEqual([dea.heard.exited, states(dea), await dea.engine.list()], [[], [], []]);
+  assert.deepEqual(dea.heard.heartbeats.at(-1)?.droplets, []);
+  dea.engine.failNext('create', new ContainerError('disk-full', 'Disk quota exceeded'));
+  await dea.start();
+  assert.deepEqual(states(dea), ['0 CRASHED'], 'its own disk is too small everywhere');
 });
 
 test('an exit is told at once: unregistered, exited, heartbeat, log', async () => {
@@ -291,6 +311,10 @@ test('shutting down stops all, says so, and starts nothing more', async () => {
   await dea.start({ index: 1 });
   await dea.clock.advance(300);
   await ended;
+  assert.deepEqual(
+    dea.heard.refused.map(({ index, because }) => [index, because]),
+    [[1, 'it is shutting down']],
+  );
   assert.deepEqual(dea.heard.shutdowns.at(0)?.app_id_to_count, { 'process-1': 1 });
   assert.deepEqual(
     dea.heard.exited.map(({ reason, index }) => [reason, index]),

@@ -15,6 +15,7 @@ import { type DropletStore, Droplets, imageKeyOf } from './droplets.ts';
 import type { StartMessage } from './instance.ts';
 import { Keeper } from './keeper.ts';
 import type { Probe } from './probe.ts';
+import { sayRefused } from './refusal.ts';
 import { Registry } from './registry.ts';
 import { Routes } from './routes.ts';
 import { Shortages } from './shortages.ts';
@@ -161,13 +162,22 @@ export class Dea {
   #start(message: StartMessage): unknown {
     const { log } = this.#options.boot;
     const { droplet, index, version } = message;
-    if (this.#isEnding) return log.warn('refused-start', { droplet, index, because: 'this DEA is shutting down' });
+    if (this.#isEnding) return this.#refuse(message, 'it is shutting down');
     const live = this.registry.findLive(droplet, index, version);
     if (live) return log.info('ignored-start', { droplet, index, because: `${live.id} is ${live.state}` });
     const refusal = this.capacity.refusal(message.limits);
-    if (refusal !== undefined) return this.#keeper.refuse(message, refusal);
+    if (refusal !== undefined) return this.#refuse(message, refusal);
     log.info('starting-instance', { droplet, index, version });
     return this.#keeper.start(message);
+  }
+
+  #refuse(message: StartMessage, because: string): void {
+    const { boot, bus } = this.#options;
+    const { droplet, index } = message;
+    boot.log.warn('refused-start', { droplet, index, because });
+    sayRefused({ bus, node: boot.node }, message, { because });
+    // Whoever sent it believed in more than there is.
+    this.#announce();
   }
 
   #stop(filter: PayloadOf<typeof subjects.deaStop>): Promise<unknown> {

@@ -13,6 +13,7 @@ import { type Ending, Instance, type StartMessage } from './instance.ts';
 import { launch } from './launch.ts';
 import { pumpOutput } from './output-pump.ts';
 import type { Probe } from './probe.ts';
+import { isNodeFault, sayRefused } from './refusal.ts';
 import type { Registry } from './registry.ts';
 import type { Routes } from './routes.ts';
 import { limitsOf, shortageOf } from './shortages.ts';
@@ -66,14 +67,6 @@ export class Keeper {
     void snapshot.save();
     instance.launching = this.#launch(instance);
     return instance.launching;
-  }
-
-  /** Crashes an instance that is refused before anything was done for it. */
-  refuse(message: StartMessage, description: string): void {
-    const { clock, random, registry } = this.#parts;
-    const instance = new Instance({ instance: random.hex(16), message }, clock.nowMs());
-    registry.add(instance);
-    this.#crash(instance, { status: -1, description, atMs: clock.nowMs() });
   }
 
   /** Takes a predecessor's container over: its output, its end, its health, its routes. */
@@ -168,6 +161,7 @@ export class Keeper {
       await launch(this.#parts, instance);
     } catch (error) {
       if (instance.state === 'STOPPING') return;
+      if (isNodeFault(error)) return this.#giveBack(instance, error);
       const description = error instanceof Error ? error.message : String(error);
       this.#parts.log.warn('failed-to-start-instance', { instance: instance.id, error });
       this.#crash(instance, { status: -1, description, atMs: this.#parts.clock.nowMs() });
@@ -176,6 +170,18 @@ export class Keeper {
     void this.#parts.snapshot.save();
     this.#follow(instance);
     if (instance.state === 'STARTING') void this.#watchHealth(instance);
+  }
+
+  /** Lets another DEA take a start that this one can't do. */
+  async #giveBack(instance: Instance, error: Error): Promise<void> {
+    const { log, registry, engine, announce, snapshot } = this.#parts;
+    log.warn('refused-start', { instance: instance.id, error });
+    registry.remove(instance);
+    instance.over.abort(new Error('the start was given back'));
+    sayRefused(this.#parts, instance.message, { instance: instance.id, because: error.message });
+    announce();
+    await engine.destroy(instance.id);
+    await snapshot.save();
   }
 
   #follow(instance: Instance): void {

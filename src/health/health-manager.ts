@@ -71,6 +71,7 @@ export class HealthManager implements AsyncDisposable {
         this.counts.exits += 1;
         if (this.world.hearExited(exit, clock.nowMs())) this.#healAtOnce(exit.droplet);
       }),
+      bus.subscribe(subjects.deaRefused, [], (refused) => this.world.hearRefused(refused, clock.nowMs())),
       bus.subscribe(subjects.dropletUpdated, [], ({ droplet }) => {
         this.counts.updates += 1;
         this.world.markOutdated(droplet);

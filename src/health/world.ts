@@ -9,6 +9,7 @@ import { Roster } from './roster.ts';
 
 type Heartbeat = PayloadOf<typeof subjects.deaHeartbeat>;
 type Exited = PayloadOf<typeof subjects.dropletExited>;
+type Refused = PayloadOf<typeof subjects.deaRefused>;
 type Entry = Heartbeat['droplets'][number];
 
 export type WorldPolicy = ReconcilePolicy & { readonly heartbeatLostMs: number };
@@ -107,6 +108,14 @@ export class World {
     const upMs = last?.state === 'RUNNING' ? nowMs - last.sinceMs : 0;
     this.#countCrash(process, exit, { atMs: nowMs, upMs });
     return true;
+  }
+
+  /** A start was given back: no crash, and the controller is about to try another DEA. */
+  hearRefused({ droplet, version, index, instance }: Refused, nowMs: number): void {
+    if (version !== this.desired.get(droplet)?.version) return;
+    const process = this.#process(droplet);
+    if (instance !== undefined) process.actual.delete(instance);
+    process.pendingStarts.set(index, { version, atMs: nowMs });
   }
 
   /** Heartbeats may have been missed: none of them is believed to be all until a whole interval has passed. */

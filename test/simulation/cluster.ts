@@ -61,6 +61,11 @@ export class Cluster implements AsyncDisposable {
       if (this.loseRequests || this.desired.get(droplet)?.version !== version) return;
       for (const index of indices) this.place(droplet, index);
     });
+    this.#bus.subscribe(subjects.deaRefused, [], ({ droplet, index, dea, refused_by }) => {
+      const tried = [...refused_by, dea];
+      const node = this.nodes.find(({ id }) => !tried.includes(id));
+      if (node) this.startOn(node, droplet, index, { refusedBy: tried });
+    });
     this.#bus.subscribe(subjects.healthStop, [], ({ droplet, instances }) => {
       for (const instance of Object.keys(instances)) this.asked.push(`stop ${droplet} ${instance}`);
       if (!this.loseRequests) this.#bus.publish(subjects.deaStop, [], { droplet, instances: Object.keys(instances) });
@@ -154,9 +159,15 @@ export class Cluster implements AsyncDisposable {
     if (node) this.startOn(node, droplet, index);
   }
 
-  startOn(node: Node, droplet: string, index: number, version = this.desired.get(droplet)?.version ?? 'v1'): void {
+  startOn(
+    node: Node,
+    droplet: string,
+    index: number,
+    options: { version?: string; refusedBy?: readonly string[] } = {},
+  ): void {
+    const version = options.version ?? this.desired.get(droplet)?.version ?? 'v1';
     const message = startMessage({ droplet, index, version, uris: [`${droplet}.example`] });
-    const x = message.x ? { ...message.x, app_guid: droplet } : undefined;
+    const x = message.x ? { ...message.x, app_guid: droplet, refused_by: [...(options.refusedBy ?? [])] } : undefined;
     this.#bus.publish(subjects.deaStart, [node.id], { ...message, ...(x ? { x } : {}) });
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ContainerError } from '../../src/container/container.ts';
 import { subjects } from '../../src/contract/subjects.ts';
 import { settle } from '../../src/platform/clock.ts';
 import { Cluster } from './cluster.ts';
@@ -101,6 +102,19 @@ test("a lost DEA's instances answer elsewhere within 12 s; when it returns, the 
     'the oldest placement stays',
   );
   assert.equal(cluster.endpoints('shop'), 6);
+});
+
+test('a start that a DEA gives back is no crash: another one takes it', async () => {
+  await using cluster = await Cluster.open(2);
+  const [full] = cluster.nodes;
+  assert.ok(full);
+  const refuse = () => full.engine.failNext('create', new ContainerError('no-free-port', 'all ports are taken'));
+  for (let n = 0; n < 10; n++) refuse();
+  await cluster.want('shop', { instances: 4 }, { place: true });
+  await settle();
+  assert.deepEqual(cluster.running(), ['2: shop/0', '2: shop/1', '2: shop/2', '2: shop/3']);
+  await cluster.clock.advance(60_000);
+  assert.deepEqual([cluster.asked, cluster.heard.exited], [[], []]);
 });
 
 test('requests that get lost are repeated until they arrive', async () => {

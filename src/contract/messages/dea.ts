@@ -91,6 +91,8 @@ export const DeaStart = Type.Object({
       /** Tags for the app's log lines: names and guids of app, space, organization. */
       tags: Type.Record(Type.String(), Type.String(), { default: {} }),
       user: Type.Optional(Type.String()),
+      /** DEAs that gave this start back. */
+      refused_by: Type.Optional(Type.Array(Type.String())),
     }),
   ),
 });
@@ -189,4 +191,15 @@ export const DropletExited = Type.Object({
   exit_description: Type.Optional(Type.String()),
   crash_timestamp: Type.Optional(Type.Integer({ description: 'epoch s' })),
   dea: Type.Optional(Type.String()),
+});
+
+/** `stackato.dea.refused`: a DEA gives a start back that it can't do and another may. Ours. */
+export const DeaRefused = Type.Object({
+  dea: Type.String(),
+  droplet: Type.String({ description: 'process guid' }),
+  version: Type.String(),
+  index: Type.Integer({ minimum: 0 }),
+  instance: Type.Optional(Type.String({ description: 'when heartbeats may have named it' })),
+  because: Type.String({ description: 'for people' }),
+  refused_by: Type.Array(Type.String(), { default: [], description: 'DEAs that gave it back before' }),
 });

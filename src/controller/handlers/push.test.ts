@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PayloadOf } from '../../contract/subject.ts';
-import type { subjects } from '../../contract/subjects.ts';
+import { subjects } from '../../contract/subjects.ts';
 import { type AppWorld, appWorld } from '../testing/app-world.ts';
 
 type StagingStart = PayloadOf<typeof subjects.stagingStart>;
@@ -191,6 +191,41 @@ test('an app that no DEA has room for is started, DOWN, and says why', async () 
   assert.deepEqual([stats.state, stats.details], ['DOWN', 'insufficient resources: memory']);
 });
 
+test('a start that a DEA gives back goes to another one, until each has refused', async () => {
+  await using world = await appWorld();
+  const deas = { d1: world.dea('d1'), d2: world.dea('d2') };
+  const { app } = await pushed(world);
+  await world.call('POST', `/v3/apps/${app}/actions/start`);
+  await world.settle();
+  const sent = () => [...deas.d1.starts, ...deas.d2.starts];
+  const [first] = sent();
+  assert.ok(first);
+  const statsOf = async () => (await world.call('GET', `/v3/processes/${app}/stats`)).body.resources[0];
+  const giveBack = async (dea: string, refused_by: string[], isAnswered: () => Promise<boolean>) => {
+    const because = 'not enough memory there: 64 MB wanted, 10 MB free';
+    const about = { droplet: app, version: first.version, index: 0 };
+    for (const { advertise } of Object.values(deas)) advertise();
+    world.bus.publish(subjects.deaRefused, [], { ...about, dea, because, refused_by });
+    const deadline = Date.now() + 20_000;
+    while (!(await isAnswered()) && Date.now() < deadline) await world.settle();
+  };
+  const [one, other] = deas.d1.starts.length > 0 ? (['d1', 'd2'] as const) : (['d2', 'd1'] as const);
+  await giveBack(one, [], async () => sent().length > 1);
+  assert.deepEqual(deas[other].starts[0]?.x?.refused_by, [one]);
+  await giveBack(other, [one], async () => (await statsOf()).state === 'DOWN');
+  const { state, details } = await statsOf();
+  assert.deepEqual(
+    [state, details, sent().length],
+    ['DOWN', 'no DEA could take it: not enough memory there: 64 MB wanted, 10 MB free', 2],
+  );
+  await world.call('PATCH', `/v3/processes/${app}`, { body: { command: 'node other.js' } });
+  await world.call('POST', `/v3/apps/${app}/actions/restart`);
+  const now = sent().length;
+  let rounds = 0;
+  await giveBack(one, [], async () => ++rounds > 20);
+  assert.equal(sent().length, now, 'nobody wants the old version any more');
+});
+
 test('a crash is shown with its reason, and becomes events', async () => {
   await using world = await appWorld();
   const dea = world.dea('d1');
@@ -198,10 +233,9 @@ test('a crash is shown with its reason, and becomes events', async () => {
   await world.call('POST', `/v3/apps/${app}/actions/start`);
   await world.settle();
   await world.beat('d1', dea.starts);
-  const { subjects: names } = await import('../../contract/subjects.ts');
   const [start] = dea.starts;
   assert.ok(start);
-  world.bus.publish(names.dropletExited, [], {
+  world.bus.publish(subjects.dropletExited, [], {
     ...{ droplet: app, version: start.version, index: 0, reason: 'CRASHED', cc_partition: 'default' },
     instance: `d1-${app}-${start.version}-0`,
     exit_status: 3,
@@ -239,7 +273,6 @@ test('two builds of one app at once: one is staged, the other refused', async ()
 
 test('the health manager is answered from the database, not from what it says', async () => {
   await using world = await appWorld();
-  const { subjects: names } = await import('../../contract/subjects.ts');
   const dea = world.dea('d1');
   const { app } = await pushed(world);
   await world.call('POST', `/v3/apps/${app}/actions/start`);
@@ -255,7 +288,7 @@ test('the health manager is answered from the database, not from what it says', 
       running: {},
       flapping: false,
     };
-    world.bus.publish(names.healthStart, [], { ...request, ...change });
+    world.bus.publish(subjects.healthStart, [], { ...request, ...change });
     const before = dea.starts.length;
     const deadline = Date.now() + 300;
     while (dea.starts.length === before && Date.now() < deadline) await world.settle();

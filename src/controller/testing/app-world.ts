@@ -29,7 +29,7 @@ export type AppWorld = AsyncDisposable & {
   readonly space: string;
   readonly call: TestApi['call'];
   /** A DEA of this id that notes its starts; it says only what the test has it say. */
-  readonly dea: (id: string, memoryMb?: number) => { readonly starts: Start[] };
+  readonly dea: (id: string, memoryMb?: number) => { readonly starts: Start[]; readonly advertise: () => void };
   readonly stops: Stop[];
   readonly updates: PayloadOf<typeof subjects.deaUpdate>[];
   /** A stager that accepts builds and has `stage` do the rest. */
@@ -93,8 +93,9 @@ export async function appWorld(options: { patienceMs?: number } = {}): Promise<A
     dea: (id, memoryMb = 8192) => {
       const starts: Start[] = [];
       bus.subscribe(subjects.deaStart, [id], (start) => void starts.push(start));
-      bus.publish(subjects.deaAdvertise, [], advertisement(id, memoryMb));
-      return { starts };
+      const advertise = () => bus.publish(subjects.deaAdvertise, [], advertisement(id, memoryMb));
+      advertise();
+      return { starts, advertise };
     },
     stager: (id, stage) => {
       bus.subscribe(subjects.stagingStart, [id], (request, message) => {

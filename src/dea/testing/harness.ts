@@ -18,6 +18,7 @@ import type { Probe } from '../probe.ts';
 export type Heard = {
   readonly heartbeats: PayloadOf<typeof subjects.deaHeartbeat>[];
   readonly exited: PayloadOf<typeof subjects.dropletExited>[];
+  readonly refused: PayloadOf<typeof subjects.deaRefused>[];
   readonly registered: PayloadOf<typeof subjects.routerRegister>[];
   readonly unregistered: PayloadOf<typeof subjects.routerRegister>[];
   readonly advertised: PayloadOf<typeof subjects.deaAdvertise>[];
@@ -28,10 +29,20 @@ export type Heard = {
 /** Notes everything that DEAs say. */
 export function listenToAll(bus: MemoryBus): Heard {
   const heard: Heard = {
-    ...{ heartbeats: [], exited: [], registered: [], unregistered: [], advertised: [], shutdowns: [], lines: [] },
+    ...{
+      heartbeats: [],
+      exited: [],
+      refused: [],
+      registered: [],
+      unregistered: [],
+      advertised: [],
+      shutdowns: [],
+      lines: [],
+    },
   };
   bus.subscribe(subjects.deaHeartbeat, [], (beat) => heard.heartbeats.push(beat));
   bus.subscribe(subjects.dropletExited, [], (exit) => heard.exited.push(exit));
+  bus.subscribe(subjects.deaRefused, [], (refused) => heard.refused.push(refused));
   bus.subscribe(subjects.routerRegister, [], (route) => heard.registered.push(route));
   bus.subscribe(subjects.routerUnregister, [], (route) => heard.unregistered.push(route));
   bus.subscribe(subjects.deaAdvertise, [], (advertisement) => heard.advertised.push(advertisement));
