@@ -9,7 +9,8 @@ import { findUser } from '../platform/system-user.ts';
 import type { Program } from '../supervisor/supervisor.ts';
 import { isOwnProgram } from './programs.ts';
 
-const TIMEOUT_MS = 120_000;
+/** Half a minute of one processor, which a busy machine may take long to give. */
+const TIMEOUT_MS = 900_000;
 
 /**
  * Compiles what these programs will load, unless that was done for this very source. A process that finds no compiled

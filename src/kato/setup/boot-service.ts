@@ -39,7 +39,7 @@ RemainAfterExit=yes
 Environment="STACKATO_STATE=${state.replaceAll('%', '%%')}"
 ExecStart=${kato} start
 ExecStop=${kato} stop
-TimeoutStartSec=300
+TimeoutStartSec=infinity
 TimeoutStopSec=180
 KillMode=mixed
 Delegate=yes

@@ -35,9 +35,15 @@ export const rolePackages: Readonly<Partial<Record<RoleName, readonly string[]>>
 };
 
 const POLICY = '/usr/sbin/policy-rc.d';
-const OUR_POLICY = '#!/bin/sh\n# Written by kato during set-up: packages must not start services.\nexit 101\n';
 const CLUSTER_CONFIG = '/etc/postgresql-common/createcluster.conf';
-const UNWANTED_SERVICES = ['haproxy', 'nats-server', 'supervisor', 'postgresql', 'nginx'];
+/** Services that come with packages; one that was there before is the operator's, and left as it is. */
+const SERVICES: ReadonlyMap<string, string> = new Map([
+  ['haproxy', 'haproxy'],
+  ['nats-server', 'nats-server'],
+  ['nginx', 'nginx'],
+  ['postgresql-common', 'postgresql'],
+  ['supervisor', 'supervisor'],
+]);
 const FORMAT = '${Package} ${db:Status-Status}\\n';
 const INSTALL_TIMEOUT_MS = 900_000;
 
@@ -58,8 +64,12 @@ export function ensureRolePackages(roles: readonly RoleName[], signal: AbortSign
 /** Installs those Debian packages that are missing, without letting them start services; false when none was. */
 export async function ensurePackages(wanted: readonly string[], signal: AbortSignal): Promise<boolean> {
   const missing = wanted.length === 0 ? [] : await listMissing(wanted);
-  if (missing.length === 0) return false;
-  await withoutServices(async () => {
+  const interrupted = servicesOf((await readTextIfExists(POLICY)) ?? '');
+  if (missing.length === 0 && interrupted === undefined) return false;
+  const absent = new Set(await listMissing([...SERVICES.keys()]));
+  const fresh = [...SERVICES].filter(([name]) => absent.has(name)).map(([, service]) => service);
+  await withoutServices([...new Set([...(interrupted ?? []), ...fresh])], async () => {
+    if (missing.length === 0) return;
     await preventDefaultDatabase(missing);
     try {
       await install(missing, signal);
@@ -69,8 +79,7 @@ export async function ensurePackages(wanted: readonly string[], signal: AbortSig
       await install(missing, signal);
     }
   });
-  await disableServices();
-  return true;
+  return missing.length > 0;
 }
 
 /** Packages of the list that are not installed. */
@@ -125,17 +134,33 @@ function aptEnvironment(): Record<string, string> {
   };
 }
 
+/**
+ * The policy that keeps packages from starting these services. It says which they are, so that a set-up that was
+ * interrupted is finished by the next.
+ */
+export function policyText(services: readonly string[]): string {
+  const said = `# Written by kato during set-up: packages must not start services.\n# New: ${services.join(' ')}\n`;
+  return `#!/bin/sh\n${said}exit 101\n`;
+}
+
+/** The services in a policy of ours; undefined when it is somebody else's, or none. */
+export function servicesOf(policy: string): string[] | undefined {
+  if (!policy.includes('# Written by kato during set-up')) return undefined;
+  return (/^# New: (.+)$/m.exec(policy)?.[1] ?? '').split(' ').filter(Boolean);
+}
+
 /** A policy of the operator's own is left alone, and trusted to be what they want. */
-async function withoutServices(task: () => Promise<void>): Promise<void> {
+async function withoutServices(fresh: readonly string[], task: () => Promise<void>): Promise<void> {
   const existing = await readTextIfExists(POLICY);
-  const isOurs = existing === undefined || existing === OUR_POLICY;
+  const isOurs = existing === undefined || servicesOf(existing) !== undefined;
   if (isOurs) {
-    await writeFile(POLICY, OUR_POLICY);
+    await writeFile(POLICY, policyText(fresh));
     await chmod(POLICY, 0o755);
   }
   try {
     await task();
   } finally {
+    await disableServices(fresh);
     if (isOurs) await rm(POLICY, { force: true });
   }
 }
@@ -149,9 +174,9 @@ async function preventDefaultDatabase(missing: readonly string[]): Promise<void>
   await writeFile(CLUSTER_CONFIG, `${existing}create_main_cluster = false\n`);
 }
 
-/** Where systemd runs, the packages' own services would come at the next boot and take our ports. */
-async function disableServices(): Promise<void> {
+/** Where systemd runs, the new packages' own services would come at the next boot and take our ports. */
+async function disableServices(services: readonly string[]): Promise<void> {
   const init = (await readFile('/proc/1/comm', 'utf8')).trim();
-  if (init !== 'systemd') return;
-  await exec(['systemctl', 'disable', '--now', ...UNWANTED_SERVICES], { okCodes: [0, 1, 5] });
+  if (init !== 'systemd' || services.length === 0) return;
+  await exec(['systemctl', 'disable', '--now', ...services], { okCodes: [0, 1, 5] });
 }
