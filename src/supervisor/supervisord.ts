@@ -16,6 +16,8 @@ import { formatSupervisordConfig, type SupervisordSettings } from './supervisord
 import { callRpc, RpcFault, type RpcValue } from './xml-rpc.ts';
 
 const FAULT = { badName: 10, abnormalEnd: 40, spawnError: 50, notRunning: 70, alreadyStarted: 60, stillRunning: 91 };
+/** As long as a process has to become ready; a busy machine takes long to start nine at once. */
+const START_WAIT_LIMIT_MS = 90_000;
 const STOP_WAIT_LIMIT_MS = 120_000;
 
 export type SupervisordOptions = Omit<SupervisordSettings, 'openFiles'> & {
@@ -78,7 +80,7 @@ export class Supervisord implements Supervisor {
 
   async start(name: string): Promise<void> {
     try {
-      await this.#call('supervisor.startProcess', [name, true], 30_000);
+      await this.#call('supervisor.startProcess', [name, true], START_WAIT_LIMIT_MS);
     } catch (error) {
       if (isFault(error, FAULT.alreadyStarted)) return;
       if (!isFault(error, FAULT.abnormalEnd, FAULT.spawnError)) throw error;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeResponse, encodeCall, RpcFault } from './xml-rpc.ts';
+import { callRpc, decodeResponse, encodeCall, RpcFault } from './xml-rpc.ts';
 
 const response = (call: string) =>
   call.replace(/<methodName>.*?<\/methodName>/, '').replaceAll('methodCall', 'methodResponse');
@@ -39,4 +40,19 @@ test('a fault is thrown with its code', () => {
 test('what is not XML-RPC is said', () => {
   assert.throws(() => decodeResponse('x', '<html>no</html>'), /not an XML-RPC response/);
   assert.throws(() => decodeResponse('x', '<methodResponse><params><param><value><array>'), /not an XML-RPC response/);
+});
+
+test('a server that does not answer is named, with how long it had', async () => {
+  const server = createServer(() => undefined);
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const address = server.address();
+  const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+  try {
+    await assert.rejects(callRpc({ port, user: 'u', password: 'p' }, 'a.b', [], 50), {
+      message: `a.b: the server on port ${port} did not answer within 0.05 s`,
+    });
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });

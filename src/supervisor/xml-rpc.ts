@@ -26,7 +26,11 @@ export async function callRpc(
   params: readonly RpcValue[] = [],
   timeoutMs = 10_000,
 ): Promise<RpcValue> {
-  const answer = await post(endpoint, encodeCall(method, params), timeoutMs);
+  const answer = await post(endpoint, encodeCall(method, params), timeoutMs).catch((cause: unknown) => {
+    if (!(cause instanceof Error && cause.name === 'AbortError')) throw cause;
+    const seconds = timeoutMs / 1000;
+    throw new Error(`${method}: the server on port ${endpoint.port} did not answer within ${seconds} s`, { cause });
+  });
   if (answer.status === 401) throw new Error(`${method}: the server on port ${endpoint.port} refused our password`);
   if (answer.status !== 200) throw new Error(`${method}: the server answered ${answer.status}`);
   return decodeResponse(method, answer.body);

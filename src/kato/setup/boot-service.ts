@@ -5,6 +5,7 @@ import { writeOwnedFile } from '../../platform/owned-files.ts';
 import { sourceRoot } from '../../platform/paths.ts';
 import type { Step } from './step.ts';
 
+const START_TIMEOUT_MS = 900_000;
 const UNIT = '/etc/systemd/system/stackato.service';
 
 /** Everything comes back by itself after a reboot, where systemd runs. */
@@ -18,10 +19,14 @@ export const installBootService: Step = {
       return { skipped: 'left out: systemd does not run here' };
     }
     const wrote = await writeOwnedFile(UNIT, unitText(options.state), { owner: { uid: 0, gid: 0 }, mode: 0o644 });
-    if (!wrote) return 'already';
-    await exec(['systemctl', 'daemon-reload']);
-    await exec(['systemctl', 'enable', 'stackato.service']);
-    return 'done';
+    if (wrote) {
+      await exec(['systemctl', 'daemon-reload']);
+      await exec(['systemctl', 'enable', 'stackato.service']);
+    }
+    // Everything runs already; to a unit that was not started, `systemctl stop` and a reboot would do nothing.
+    const { code } = await exec(['systemctl', 'is-active', '--quiet', 'stackato.service'], { okCodes: [0, 3] });
+    if (code !== 0) await exec(['systemctl', 'start', 'stackato.service'], { timeoutMs: START_TIMEOUT_MS });
+    return wrote || code !== 0 ? 'done' : 'already';
   },
 };
 
@@ -31,7 +36,9 @@ function unitText(state: string): string {
 [Unit]
 Description=Stackato
 Wants=network-online.target
-After=network-online.target
+StartLimitIntervalSec=3600
+StartLimitBurst=20
+After=network-online.target nftables.service firewalld.service ufw.service
 
 [Service]
 Type=oneshot
@@ -41,7 +48,10 @@ ExecStart=${kato} start
 ExecStop=${kato} stop
 TimeoutStartSec=infinity
 TimeoutStopSec=180
-KillMode=mixed
+Restart=on-failure
+RestartSec=15
+# What a start that failed has already brought up is left alone; the next one goes on from there.
+KillMode=process
 Delegate=yes
 
 [Install]
