@@ -46,11 +46,12 @@ export function reportProcesses(
   });
 }
 
-/** A role's state; PARTIAL when some of its processes are stopped, ORPHANED when some run on without their supervisor. */
+/** A role's state; UNKNOWN when its node does not answer, PARTIAL when some of its processes are stopped, ORPHANED when some run on without their supervisor. */
 export function reportRole(
   processes: readonly ProcessReport[],
-): 'READY' | 'STARTING' | 'STOPPED' | 'PARTIAL' | 'ORPHANED' {
+): 'READY' | 'STARTING' | 'STOPPED' | 'PARTIAL' | 'ORPHANED' | 'UNKNOWN' {
   if (processes.every(({ ready }) => ready)) return 'READY';
+  if (processes.every(({ state }) => state === 'UNKNOWN')) return 'UNKNOWN';
   if (processes.some(({ state }) => state === 'ORPHANED')) return 'ORPHANED';
   const stopped = processes.filter(({ state }) => state === 'STOPPED' || state === 'FATAL' || state === 'EXITED');
   if (stopped.length === processes.length) return 'STOPPED';

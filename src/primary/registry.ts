@@ -128,7 +128,8 @@ export class Registry {
     const { secrets, database, paths, config } = this.#options;
     const node = topology.nodes.find(({ id }) => id === nodeId);
     if (node === undefined) return { refused: 'the cluster has no such node', next: 'attach it again' };
-    for (const login of databaseLogins(node, secrets.nodeKey)) await database.allow(login);
+    const logins = nodeId === topology.core ? [] : databaseLogins(node, secrets.nodeKey);
+    for (const login of logins) await database.allow(login);
     await this.announce(topology);
     const { decoded, stored } = await config();
     const isRouter = node.roles.some((role) => role === 'router' || role === 'load_balancer');

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { admin, Cluster, succeeded } from '../lab/cluster.ts';
 import type { LabNode } from '../lab/node.ts';
-import { Cluster, succeeded } from './cluster.ts';
-import { admin } from './micro-cloud.ts';
 
 const HOST = 'websocket-chat.stackato.localhost';
 const LINK_PORT = 61_001;

@@ -15,13 +15,14 @@ export class LabNode {
   readonly address: string;
   readonly hostsFile: string;
   readonly home: string;
-  readonly #link: string;
+  /** The near end of its network cable. */
+  readonly link: string;
   readonly #subnet: string;
   readonly #folder: string;
 
   private constructor(name: string, number: number) {
     this.name = name;
-    this.#link = `lab${number}`;
+    this.link = `lab${number}`;
     this.#subnet = `10.249.${number}`;
     this.address = `${this.#subnet}.2`;
     this.#folder = mkdtempSync(join(tmpdir(), 'lab-'));
@@ -110,6 +111,15 @@ export class LabNode {
     };
   }
 
+  /** Takes it off the network. */
+  cut(): void {
+    run('ip', 'link', 'set', this.link, 'down');
+  }
+
+  mend(): void {
+    run('ip', 'link', 'set', this.link, 'up');
+  }
+
   /** Stops everything inside and removes every trace of it. */
   async remove(): Promise<void> {
     await this.kato(['stop'], { timeoutMs: 120_000 });
@@ -124,19 +134,19 @@ export class LabNode {
   #connect(): void {
     const { name } = this;
     run('ip', 'netns', 'add', name);
-    run('ip', 'link', 'add', this.#link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
-    run('ip', 'address', 'add', `${this.#subnet}.1/24`, 'dev', this.#link);
-    run('ip', 'link', 'set', this.#link, 'up');
+    run('ip', 'link', 'add', this.link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
+    run('ip', 'address', 'add', `${this.#subnet}.1/24`, 'dev', this.link);
+    run('ip', 'link', 'set', this.link, 'up');
     run('ip', '-n', name, 'address', 'add', `${this.address}/24`, 'dev', 'eth0');
     run('ip', '-n', name, 'link', 'set', 'lo', 'up');
     run('ip', '-n', name, 'link', 'set', 'eth0', 'up');
     run('ip', '-n', name, 'route', 'add', 'default', 'via', `${this.#subnet}.1`);
     writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
     const rules = [
-      `table ip ${this.#link} {`,
+      `table ip ${this.link} {`,
       '  chain out { type nat hook postrouting priority srcnat;',
       // Nodes see each other as they are.
-      `    ip saddr ${this.#subnet}.0/24 ip daddr != 10.249.0.0/16 oifname != "${this.#link}" masquerade`,
+      `    ip saddr ${this.#subnet}.0/24 ip daddr != 10.249.0.0/16 oifname != "${this.link}" masquerade`,
       '  }',
       '}',
     ];
@@ -145,8 +155,8 @@ export class LabNode {
 
   #removeNetwork(): void {
     for (const argv of [
-      ['nft', 'delete', 'table', 'ip', this.#link],
-      ['ip', 'link', 'delete', this.#link],
+      ['nft', 'delete', 'table', 'ip', this.link],
+      ['ip', 'link', 'delete', this.link],
       ['ip', 'netns', 'delete', this.name],
     ]) {
       const [command = '', ...args] = argv;

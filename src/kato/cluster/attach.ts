@@ -20,12 +20,11 @@ import { startProcesses, stopNode } from '../lifecycle.ts';
 import { openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { installBootService } from '../setup/boot-service.ts';
-import { buildConsole } from '../setup/console.ts';
 import { ensureLinks } from '../setup/links.ts';
 import { checkMachine } from '../setup/machine.ts';
 import { installPackages } from '../setup/packages.ts';
 import { checkPorts } from '../setup/ports.ts';
-import { makeStack } from '../setup/stack.ts';
+import { roleSteps } from '../setup/role-steps.ts';
 import { makeFolders, writeNode } from '../setup/state-folder.ts';
 import { runSteps, type SetupContext, type Step } from '../setup/step.ts';
 import type { Terminal } from '../terminal.ts';
@@ -82,8 +81,7 @@ function attachSteps(paths: Paths, options: AttachOptions): Step[] {
     { title: 'Leave the micro cloud', run: (context) => leaveMicroCloud(paths, context) },
     { title: `Join the cluster of ${options.coreAddress}`, run: () => joinCluster(paths, options) },
     checkPorts,
-    onlyWith(['controller'], buildConsole),
-    onlyWith(['dea', 'stager'], makeStack),
+    ...roleSteps,
     {
       title: 'Links between nodes',
       run: async ({ node }) => ((await ensureLinks(await node())) ? 'done' : 'already'),
@@ -91,16 +89,6 @@ function attachSteps(paths: Paths, options: AttachOptions): Step[] {
     { title: 'Start the roles', run: startRoles },
     installBootService,
   ];
-}
-
-function onlyWith(roles: readonly string[], step: Step): Step {
-  return {
-    title: step.title,
-    run: async (context) => {
-      const { file } = await context.node();
-      return file.roles.some((role) => roles.includes(role)) ? step.run(context) : { skipped: 'not needed here' };
-    },
-  };
 }
 
 async function startRoles(context: SetupContext): Promise<'done'> {

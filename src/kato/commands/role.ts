@@ -10,11 +10,13 @@ import {
   roleGroups,
   sociableRoles,
 } from '../../core/role-plan.ts';
+import { changeMembership } from '../cluster/membership.ts';
+import { readTopology } from '../cluster/registry-client.ts';
 import { restartProcesses, startProcesses, stopProcesses } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { ensureRolePackages } from '../setup/packages.ts';
-import { writeRoles } from '../setup/state-folder.ts';
+import { prepareForRoles } from '../setup/role-steps.ts';
 import { table } from '../terminal.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 
@@ -90,11 +92,12 @@ async function change(
   const options = { say: terminal.say, signal: context.signal };
   if (await ensureRolePackages(add, context.signal)) terminal.say('installed the Debian packages that were missing');
   const isUp = await node.supervisor.isRunning();
+  if (!isMicro) await readTopology(node);
   const stopped = listProcesses(node.file).filter(({ name }) => planned.stopped.includes(name));
   // Also what a killed supervisord left: nothing else would ever end it.
   await stopProcesses(node, stopped, options);
-  await writeRoles(node, planned.roles);
-  const after = await openNode();
+  const after = await changeMembership(node, { roles: [...planned.roles] });
+  await prepareForRoles(after, add, { terminal, signal: context.signal });
   const started = listProcesses(after.file).filter(({ name }) => planned.started.includes(name));
   if (isUp && start) await startProcesses(after, started, options);
   // base reads its roles when it starts.

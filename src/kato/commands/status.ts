@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 import type { PayloadOf } from '../../contract/subject.ts';
 import { subjects } from '../../contract/subjects.ts';
+import type { TopologyNode } from '../../contract/topology.ts';
 import { platformVersion } from '../../contract/version.ts';
 import { type ProcessReport, reportRole } from '../../core/process-status.ts';
 import { listProcesses, listRoleProcesses } from '../../core/role-plan.ts';
 import { type Node, openNode } from '../node.ts';
 import { ReadinessProbe } from '../readiness.ts';
 import { coloured, table } from '../terminal.ts';
+import { findTopology } from '../topology-file.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 
 const GATHER_MS = 2000;
@@ -24,7 +26,7 @@ export function statusCommand(program: Command, context: CommandContext): void {
       const node = await openNode();
       await using probe = new ReadinessProbe(node);
       const own = ownReport(node, await probe.look(listProcesses(node.file)));
-      const nodes = options.all ? await allNodes(probe, own) : [own];
+      const nodes = options.all ? await allNodes(node, probe, own) : [own];
       const value = nodes.map((one) => ({ ...one, roles: rolesOf(one) }));
       const text = nodes.map((one) => formatNode(one, nodes.length > 1)).join('\n\n');
       terminalOf(command).result(text, options.all ? value : value[0]);
@@ -37,12 +39,29 @@ function ownReport(node: Node, processes: ProcessReport[]): NodeReport {
   return { node: id, address, version: platformVersion, roles, processes };
 }
 
-/** Every node that answers; this one counts as we see it ourselves. */
-async function allNodes(probe: ReadinessProbe, own: NodeReport): Promise<NodeReport[]> {
+/** Every node of the cluster, those that do not answer too; this one counts as we see it ourselves. */
+async function allNodes({ paths }: Node, probe: ReadinessProbe, own: NodeReport): Promise<NodeReport[]> {
   const bus = await probe.bus();
   const found =
     bus === undefined ? [] : await bus.request(subjects.nodeFind, [], {}, { timeoutMs: GATHER_MS, expected: 10_000 });
-  return [own, ...found.filter(({ node }) => node !== own.node)];
+  const others = found.filter(({ node }) => node !== own.node);
+  const heard = new Set([own.node, ...others.map(({ node }) => node)]);
+  const { nodes } = (await findTopology(paths)) ?? { nodes: [] };
+  const silent = nodes.filter(({ id }) => !heard.has(id)).map(silentNode);
+  return [own, ...others, ...silent].sort((a, b) => indexIn(nodes, a) - indexIn(nodes, b));
+}
+
+/** A node of the cluster that did not answer: nothing is known of its processes. */
+function silentNode({ id, address, roles }: TopologyNode): NodeReport {
+  const processes = listProcesses({ roles }).map(({ name }) => ({
+    ...{ name, state: 'UNKNOWN', pid: 0, uptime_s: 0, ready: false },
+    description: 'the node does not answer',
+  }));
+  return { node: id, address, version: '', roles, processes };
+}
+
+function indexIn(nodes: readonly TopologyNode[], report: NodeReport): number {
+  return nodes.findIndex(({ id }) => id === report.node);
 }
 
 function rolesOf({ roles, processes }: NodeReport): { role: string; state: string; processes: string[] }[] {

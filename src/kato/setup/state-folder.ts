@@ -184,11 +184,6 @@ function credentialsOf(name: string, paths: Paths, secrets: Secrets & { busPort:
   };
 }
 
-/** Gives this node other roles. */
-export async function writeRoles(node: Node, roles: readonly string[]): Promise<void> {
-  await writeNode(node.paths, { ...node.file, roles: [...roles] });
-}
-
 /** Follows a change of a micro cloud's own address. Gives true when it changed. */
 export async function refreshAddress(node: Node): Promise<boolean> {
   if (!node.file.isMicro) return false;

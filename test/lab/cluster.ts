@@ -1,13 +1,16 @@
-import { LabNode, type Outcome } from '../lab/node.ts';
-import { admin } from './micro-cloud.ts';
+import { LabNode, type Outcome } from './node.ts';
+import type { LabTopology } from './topologies.ts';
 
 const SETUP_TIMEOUT_MS = 1_200_000;
+
+/** The first administrator of every cluster in the lab. */
+export const admin = { email: 'admin@example.com', password: 'correct horse battery' };
 
 /** A cluster of lab nodes, made by the real commands: a Core, and nodes attached to it; removed when disposed. */
 export class Cluster implements AsyncDisposable {
   readonly domain = 'stackato.localhost';
   readonly core: LabNode;
-  readonly #attached: LabNode[] = [];
+  readonly attached: LabNode[] = [];
 
   private constructor(core: LabNode) {
     this.core = core;
@@ -26,18 +29,34 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
+  /** @param said hears of each node when it is ready */
+  static async make({ core, nodes }: LabTopology, said: (text: string) => void = () => {}): Promise<Cluster> {
+    const cluster = await Cluster.open();
+    try {
+      if (core.length > 0) {
+        succeeded(await cluster.core.kato(['role', 'add', ...core], { timeoutMs: SETUP_TIMEOUT_MS }));
+      }
+      said(`${cluster.core.address}  Core, with ${['primary', 'controller', 'router', ...core].join(', ')}`);
+      for (const roles of nodes) said(`${(await cluster.attach(...roles)).address}  ${roles.join(', ')}`);
+      return cluster;
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
   /** One more machine with these roles. */
   async attach(...roles: string[]): Promise<LabNode> {
     const token = succeeded(await this.core.kato(['node', 'token'])).stdout.trim();
     const node = LabNode.create();
-    this.#attached.push(node);
+    this.attached.push(node);
     const args = ['node', 'attach', this.core.address, '-e', ...roles, '--token-stdin'];
     succeeded(await node.kato(args, { input: token, timeoutMs: SETUP_TIMEOUT_MS }));
     return node;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const node of this.#attached) await node.remove();
+    for (const node of this.attached) await node.remove();
     await this.core.remove();
   }
 }
