@@ -37,6 +37,7 @@ export const subjects = {
   deaLocate: subject(fixed('dea.locate'), component.Empty),
   deaShutdown: subject(fixed('dea.shutdown'), dea.DeaShutdown),
   deaStatus: subject(fixed('dea.status'), component.Empty, dea.DeaStatus),
+  deaEvacuate: subject((deaId: string) => `dea.${deaId}.evacuate`, component.Empty, dea.DeaEvacuating),
   deaStart: subject((deaId: string) => `dea.${deaId}.start`, dea.DeaStart),
   deaStop: subject(fixed('dea.stop'), dea.DeaStop),
   deaUpdate: subject(fixed('dea.update'), dea.DeaUpdate),

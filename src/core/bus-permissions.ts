@@ -95,7 +95,16 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
     registrant,
     {
       says: any(s.deaHello, s.deaAdvertise, s.deaShutdown, s.deaHeartbeat, s.dropletExited, s.deaRefused, s.appLog),
-      hears: any(s.deaStart, s.deaStop, s.deaUpdate, s.deaFindDroplet, s.deaLocate, s.deaStatus, s.healthManagerStart),
+      hears: any(
+        s.deaEvacuate,
+        s.deaStart,
+        s.deaStop,
+        s.deaUpdate,
+        s.deaFindDroplet,
+        s.deaLocate,
+        s.deaStatus,
+        s.healthManagerStart,
+      ),
     },
   ],
   stager: [
@@ -121,7 +130,7 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
   kato: [
     registry,
     {
-      says: any(s.configGet, s.configSet, s.topologyGet, s.nodeOutput, s.nodeRun),
+      says: any(s.configGet, s.configSet, s.topologyGet, s.nodeOutput, s.nodeRun, s.deaEvacuate),
       hears: any(s.configChanged, s.topologyChanged, s.nodeOutput),
     },
   ],
@@ -133,7 +142,7 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
 const katoElsewhere: readonly Rights[] = [
   registry,
   {
-    says: any(s.configGet, s.configSet, s.topologyGet, s.nodeOutput),
+    says: any(s.configGet, s.configSet, s.topologyGet, s.nodeOutput, s.deaEvacuate),
     hears: any(s.configChanged, s.topologyChanged),
   },
 ];
@@ -149,7 +158,7 @@ export const busUserNames: readonly string[] = Object.keys(rights);
 export function busUser(process: string, login: { user?: string; nodeId?: string } = {}): BusUser {
   const { user = process, nodeId } = login;
   const given = process === 'kato' && nodeId !== undefined ? katoElsewhere : (rights[process] ?? []);
-  const narrowed = new Set(any(s.deaStart, s.stagingStart, s.nodeRun));
+  const narrowed = new Set(any(s.deaEvacuate, s.deaStart, s.stagingStart, s.nodeRun));
   const parameter = (one: AnySubject) => (nodeId !== undefined && narrowed.has(one) ? nodeId : '*');
   const hears = given.flatMap((one) => one.hears ?? []).map((one) => one.name(parameter(one)));
   const says = given.flatMap((one) => one.says ?? []).map((one) => one.name('*'));

@@ -333,3 +333,31 @@ const workerExtra = {
   log_rate_limit_bytes_s: -1,
   tags: {},
 };
+
+test('an evacuated instance serves until it is stopped; nothing more is taken or offered', async () => {
+  await using dea = await openHarness();
+  await dea.start();
+  const evacuate = async () =>
+    (await dea.bus.request(subjects.deaEvacuate, ['d'.repeat(32)], {}, { timeoutMs: 20 }))[0]?.instances;
+  assert.equal(await evacuate(), 1);
+  assert.deepEqual(states(dea), ['0 EVACUATING']);
+  assert.deepEqual(
+    dea.heard.heartbeats.at(-1)?.droplets.map(({ state }) => state),
+    ['EVACUATING'],
+  );
+  assert.equal(dea.heard.shutdowns.length, 1);
+  const before = { offers: dea.heard.advertised.length, registrations: dea.heard.registered.length };
+  await dea.start({ index: 1 });
+  await dea.clock.advance(60_000);
+  assert.deepEqual(
+    dea.heard.refused.map(({ index, because }) => [index, because]),
+    [[1, 'it is shutting down']],
+  );
+  assert.equal(dea.heard.advertised.length, before.offers);
+  assert.ok(dea.heard.registered.length > before.registrations, 'routers keep it');
+  assert.deepEqual([dea.heard.unregistered, await evacuate()], [[], 1]);
+  await dea.stop({ droplet: 'process-1' });
+  await dea.clock.advance(11_000);
+  assert.equal(await evacuate(), 0);
+  assert.equal(dea.heard.shutdowns.length, 1, 'said once');
+});

@@ -6,6 +6,7 @@ import type { PayloadOf } from '../contract/subject.ts';
 import { subjects } from '../contract/subjects.ts';
 import { platformVersion } from '../contract/version.ts';
 import { crashesToRemove } from '../core/crash-retention.ts';
+import { holdsMemory, isRouted } from '../core/instance-state.ts';
 import type { Boot } from '../platform/config.ts';
 import { adopt } from './adoption.ts';
 import { AppLog } from './app-log.ts';
@@ -49,6 +50,7 @@ export class Dea {
   readonly #open: Disposable[] = [];
   readonly #startedAtMs: number;
   #isEnding = false;
+  #isEvacuating = false;
   #isAnnouncing = false;
 
   /** Takes over what a predecessor left, then begins to listen. */
@@ -102,6 +104,26 @@ export class Dea {
     await this.#end();
   }
 
+  /**
+   * Takes no more instances, and has the health manager start those that are here on other DEAs; each goes on until its
+   * replacement runs.
+   *
+   * @returns how many are still here
+   */
+  evacuate(): number {
+    if (!this.#isEvacuating) this.#sayLeaving();
+    this.#isEvacuating = true;
+    const { clock, log } = this.#options.boot;
+    const live = this.registry.list().filter(({ state }) => holdsMemory(state));
+    const moved = live.filter(({ state }) => state === 'RUNNING');
+    for (const instance of moved) instance.apply('evacuate', clock.nowMs());
+    if (moved.length > 0) {
+      log.info('evacuates', { instances: moved.length });
+      this.#heartbeat();
+    }
+    return live.length;
+  }
+
   /** Ends, but leaves instances and routes as they are, for a successor. */
   async leave(): Promise<void> {
     this.#sayShutdown();
@@ -149,6 +171,9 @@ export class Dea {
     const { bus, boot } = this.#options;
     this.#open.push(
       bus.subscribe(subjects.deaStart, [boot.node.id], (message) => this.#start(message)),
+      bus.subscribe(subjects.deaEvacuate, [boot.node.id], (_empty, { respond }) =>
+        respond({ instances: this.evacuate() }),
+      ),
       bus.subscribe(subjects.deaStop, [], (filter) => this.#stop(filter)),
       bus.subscribe(subjects.deaUpdate, [], (update) => this.#update(update)),
       bus.subscribe(subjects.deaFindDroplet, [], (request, { respond }) => this.#find(request, respond)),
@@ -162,7 +187,7 @@ export class Dea {
   #start(message: StartMessage): unknown {
     const { log } = this.#options.boot;
     const { droplet, index, version } = message;
-    if (this.#isEnding) return this.#refuse(message, 'it is shutting down');
+    if (this.#isEnding || this.#isEvacuating) return this.#refuse(message, 'it is shutting down');
     const live = this.registry.findLive(droplet, index, version);
     if (live) return log.info('ignored-start', { droplet, index, because: `${live.id} is ${live.state}` });
     const refusal = this.capacity.refusal(message.limits);
@@ -188,7 +213,7 @@ export class Dea {
     const { engine } = this.#options;
     for (const instance of this.registry.match({ droplet: update.droplet })) {
       this.#routes.update(instance, update.uris, update.route_protocols ?? instance.protocols);
-      const isAlive = instance.state === 'STARTING' || instance.state === 'RUNNING';
+      const isAlive = instance.state === 'STARTING' || isRouted(instance.state);
       if (update.egress_network_rules && isAlive && instance.placement) {
         await engine.setEgress(instance.id, update.egress_network_rules);
       }
@@ -222,7 +247,7 @@ export class Dea {
       reserved_memory: memoryMb,
       used_memory: memoryMb,
       num_clients: this.registry.list().length,
-      ...(this.#isEnding ? { state: 'SHUTTING_DOWN' } : {}),
+      ...(this.#isEnding || this.#isEvacuating ? { state: 'SHUTTING_DOWN' } : {}),
     };
   }
 
@@ -234,7 +259,7 @@ export class Dea {
   }
 
   async #advertise(): Promise<void> {
-    if (this.#isEnding) return;
+    if (this.#isEnding || this.#isEvacuating) return;
     const { bus, boot, engine } = this.#options;
     const { id, address, zone, availabilityZone } = boot.node;
     const stacks = await engine.listStacks();
@@ -286,6 +311,10 @@ export class Dea {
 
   #sayShutdown(): void {
     this.#isEnding = true;
+    this.#sayLeaving();
+  }
+
+  #sayLeaving(): void {
     const hello = this.#hello();
     this.#options.bus.publish(subjects.deaShutdown, [], { ...hello, app_id_to_count: this.registry.counts() });
   }

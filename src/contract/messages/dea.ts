@@ -58,6 +58,9 @@ export const EgressRule = Type.Object({
   code: Type.Optional(Type.Integer()),
 });
 
+/** Reply to `dea.{id}.evacuate`: how many instances still have to start elsewhere. Ours. */
+export const DeaEvacuating = Type.Object({ instances: Type.Integer({ minimum: 0 }) });
+
 /** `dea.{id}.start`: start one instance. Ids are strings, limits integers in MB. The keys below `x` are ours. */
 export const DeaStart = Type.Object({
   droplet: Type.String({ description: 'process guid' }),

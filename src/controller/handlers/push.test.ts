@@ -300,7 +300,7 @@ test('the health manager is answered from the database, not from what it says', 
   assert.equal(await ask({ indices: [7] }), 0);
   await world.call('POST', `/v3/apps/${app}/actions/stop`);
   assert.equal(await ask({}), 0);
-  const [credentials] = await world.bus.request(names.bulkCredentials, [], {}, { timeoutMs: 1000 });
+  const [credentials] = await world.bus.request(subjects.bulkCredentials, [], {}, { timeoutMs: 1000 });
   const basic = Buffer.from(`${credentials?.user}:${credentials?.password}`).toString('base64');
   const headers = { authorization: `Basic ${basic}` };
   const page = await world.call('GET', '/bulk/apps?batch_size=1&bulk_token={}', { as: '', headers });

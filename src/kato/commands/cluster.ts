@@ -3,13 +3,16 @@ import { isIPv4 } from 'node:net';
 import type { Command } from 'commander';
 import { roleNames } from '../../contract/node.ts';
 import { describeNode } from '../../core/cluster-rules.ts';
-import { resolveRoles } from '../../core/role-plan.ts';
+import { listProcesses, resolveRoles } from '../../core/role-plan.ts';
 import { environment } from '../../platform/config.ts';
 import { attach } from '../cluster/attach.ts';
 import { detach } from '../cluster/detach.ts';
 import { formatToken } from '../cluster/join-client.ts';
+import { changeMembership } from '../cluster/membership.ts';
 import { RegistryClient, readTopology } from '../cluster/registry-client.ts';
 import { nodesNamed } from '../cluster/remote.ts';
+import { retire } from '../cluster/retire.ts';
+import { restartProcesses } from '../lifecycle.ts';
 import { openNode, requireRoot } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { table } from '../terminal.ts';
@@ -21,6 +24,8 @@ export function clusterCommands(group: Command, context: CommandContext): void {
   attachCommand(group, context);
   detachCommand(group, context);
   removeCommand(group);
+  retireCommand(group, context);
+  zoneCommand(group, context);
   listCommand(group);
 }
 
@@ -111,6 +116,59 @@ function removeCommand(group: Command): void {
       const removed = nodesNamed(await client.topology(), names);
       for (const one of removed) await client.remove(one.id);
       terminalOf(command).result(removed.map((one) => `removed ${describeNode(one)}`).join('\n'), removed);
+    });
+}
+
+function retireCommand(group: Command, context: CommandContext): void {
+  group
+    .command('retire')
+    .option('--timeout <seconds>', 'give up after so long', '600')
+    .summary('moves the instances of this DEA to others, then stops it')
+    .description(
+      describe(
+        'Has the instances of this DEA started on others, each going on until its replacement runs; then stops the DEA. `kato start dea` brings it back.',
+        'kato node retire',
+        'kato node retire --timeout 60',
+      ),
+    )
+    .action(async (flags: { timeout: string }, command: Command) => {
+      const terminal = terminalOf(command);
+      const node = await openNode();
+      const moved = await retire(node, {
+        terminal,
+        signal: context.signal,
+        timeoutMs: parseCount('--timeout', flags.timeout, 86_400) * 1000,
+      });
+      terminal.result(`retired: ${moved} instance${moved === 1 ? '' : 's'} moved, the DEA is stopped`, { moved });
+    });
+}
+
+function zoneCommand(group: Command, context: CommandContext): void {
+  group
+    .command('availabilityzone')
+    .argument('[zone]', 'letters, digits, - and _')
+    .summary('shows or sets the availability zone of this node')
+    .description(
+      describe(
+        'Shows or sets the availability zone of this node: the instances of an app are spread over zones.',
+        'kato node availabilityzone',
+        'kato node availabilityzone rack-2',
+      ),
+    )
+    .action(async (zone: string | undefined, _flags: unknown, command: Command) => {
+      const terminal = terminalOf(command);
+      const node = await openNode();
+      if (zone === undefined) return terminal.result(node.file.availabilityZone, { zone: node.file.availabilityZone });
+      if (!/^[A-Za-z0-9_-]{1,63}$/.test(zone)) {
+        throw new Refusal(`'${zone}' is no name of a zone`, 'use letters, digits, - and _, at most 63');
+      }
+      const after = await changeMembership(node, { availabilityZone: zone });
+      const plans = listProcesses(after.file).filter(({ role }) => role === 'dea');
+      // A DEA tells its zone as it was when it started; instances go on.
+      if (await after.supervisor.isRunning()) {
+        await restartProcesses(after, plans, { say: terminal.say, signal: context.signal });
+      }
+      terminal.result(`availability zone: ${zone}`, { zone });
     });
 }
 
