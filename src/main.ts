@@ -21,6 +21,8 @@ const stop = new AbortController();
 // A command that does not end by itself when asked is ended by the second Ctrl-C.
 const listen = name === 'kato' || name === 'stackato' ? 'once' : 'on';
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR2'] as const) process[listen](signal, () => stop.abort(signal));
+// A terminal that is closed ends a push as Ctrl-C does.
+if (name === 'stackato') process.once('SIGHUP', () => stop.abort('SIGHUP'));
 
 if (name === 'kato') {
   const { kato } = await import('./kato/main.ts');

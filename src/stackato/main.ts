@@ -33,10 +33,18 @@ export type Surroundings = TerminalOptions & {
   readonly variable: (name: string) => string | undefined;
 };
 
-/** The exit code that shells give whoever was ended by SIGPIPE. */
+/** The exit codes that shells give whoever was ended by a signal. */
 const UNREAD = 141;
+const INTERRUPTED = 130;
+const SIGNALLED: ReadonlyMap<unknown, number> = new Map([
+  ['SIGHUP', 129],
+  ['SIGTERM', 143],
+]);
 
-/** Runs the `stackato` command; gives its exit code: 0 well, 1 failed, 2 misused, 130 interrupted, 141 unread. */
+/**
+ * Runs the `stackato` command; gives its exit code: 0 well, 1 failed, 2 misused, 130 interrupted, 129 when its terminal
+ * was closed, 143 when it was told to end, 141 unread.
+ */
 export async function stackato(args: readonly string[], signal: AbortSignal): Promise<number> {
   const home = environment.stackato('HOME') || join(environment.home, '.stackato');
   const unread = whenUnread(process.stdout, process.stderr);
@@ -52,15 +60,16 @@ export async function stackato(args: readonly string[], signal: AbortSignal): Pr
     stackatoVariable: environment.stackato,
     variable: (name) => environment.all()[name],
   });
-  return unread.aborted ? UNREAD : code;
+  if (unread.aborted && !signal.aborted) return UNREAD;
+  return code === INTERRUPTED ? (SIGNALLED.get(signal.reason) ?? code) : code;
 }
 
-/** Fires when nobody reads the output any more, as with `| head`. */
+/** Fires when nobody reads the output any more, as with `| head`, or when the terminal is gone. */
 function whenUnread(...streams: readonly NodeJS.WriteStream[]): AbortSignal {
   const unread = new AbortController();
   for (const stream of streams) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
       unread.abort();
     });
   }
@@ -172,7 +181,7 @@ function report(error: unknown, terminal: Terminal, signal: AbortSignal): number
   const isInterrupted = signal.aborted && !(error instanceof ClientError);
   if (isInterrupted) {
     terminal.note('Interrupted');
-    return 130;
+    return INTERRUPTED;
   }
   if (!(error instanceof ClientError)) throw error;
   for (const line of error.details) terminal.note(line);
