@@ -194,3 +194,44 @@ test('a build that nobody took is offered again by the next controller', async (
   await world.settle();
   assert.deepEqual([requests.length, (await read()).state], [2, 'STAGING']);
 });
+
+test('failed builds do not keep their packages for ever, nor uploads that broke off', async () => {
+  await using world = await appWorld();
+  const requests: StagingStart[] = [];
+  world.stager('s1', (request) => requests.push(request));
+  const app = await world.createApp('demo');
+  const kept = world.controller.config.controller.dropletsKept;
+  const pushes: string[] = [];
+  const push = async () => {
+    const source = await world.upload(app, { a: `push ${pushes.length}` });
+    pushes.push(source);
+    await world.call('POST', '/v3/builds', { body: { package: { guid: source } } });
+    await world.settle();
+    return requests.at(-1) as StagingStart;
+  };
+  await world.finish(await push());
+  const droplet = (await world.call('GET', `/v3/apps/${app}/droplets`)).body.resources[0].guid;
+  await world.call('PATCH', `/v3/apps/${app}/relationships/current_droplet`, { body: { data: { guid: droplet } } });
+  const body = { type: 'bits', relationships: { app: { data: { guid: app } } } };
+  const [old, fresh] = [
+    await world.call('POST', '/v3/packages', { body }),
+    await world.call('POST', '/v3/packages', { body }),
+  ];
+  const yesterday = new Date(Date.now() - 2 * 86_400_000);
+  await world.controller.db
+    .updateTable('packages')
+    .set({ created_at: yesterday })
+    .where('guid', '=', old.body.guid)
+    .execute();
+  for (let at = 0; at < kept + 2; at++)
+    await report(world, await push(), { type: 'NoAppDetectedError', message: 'none' });
+
+  const states = await Promise.all(
+    pushes.map(async (guid) => (await world.call('GET', `/v3/packages/${guid}`)).body.state),
+  );
+  const expected = ['READY', 'EXPIRED', 'EXPIRED', ...Array.from({ length: kept }, () => 'READY')];
+  assert.deepEqual(states, expected, 'the running code and the newest ones are kept');
+  assert.equal(await world.controller.blobs.stat(`packages/${pushes[1]}`), undefined);
+  assert.equal((await world.call('GET', `/v3/packages/${old.body.guid}`)).status, 404);
+  assert.equal((await world.call('GET', `/v3/packages/${fresh.body.guid}`)).status, 200);
+});

@@ -81,7 +81,7 @@ export class Staging {
     });
     if (!isFirst) return;
     await this.#say(build, `Staging complete for build ${build.guid}`);
-    await expireOldContent(this.#controller, build.app_guid);
+    await this.#expire(build.app_guid);
   }
 
   /** Ends a build that can't succeed any more; does nothing when it has ended already. */
@@ -99,6 +99,7 @@ export class Staging {
     log.info('failed-build', { buildGuid, kind, because: text });
     await this.#say(failed, `Staging failed for build ${buildGuid}: ${text}`);
     if (failed.droplet_guid !== null) await blobs.delete(`droplets/${failed.droplet_guid}`);
+    await this.#expire(failed.app_guid);
   }
 
   /** A build whose stager went is given to the next one, a few times. */
@@ -146,6 +147,15 @@ export class Staging {
     } catch (error) {
       // The build stays open; the watch of this controller or of another offers it again.
       if (!stop.aborted) this.#controller.log.error('failed-to-dispatch-build', { buildGuid, error });
+    }
+  }
+
+  /** What can't be removed now is with the end of the app's next build. */
+  async #expire(appGuid: string): Promise<void> {
+    try {
+      await expireOldContent(this.#controller, appGuid);
+    } catch (error) {
+      this.#controller.log.warn('failed-to-expire-content', { appGuid, error });
     }
   }
 

@@ -89,6 +89,17 @@ export async function releaseUpload(db: Database, guid: string, claim: string): 
     .execute();
 }
 
+/** Forgets packages of an app that got no content in this time, s. */
+export async function deleteAbandonedPackages(db: Database, appGuid: string, afterS: number): Promise<void> {
+  await db
+    .deleteFrom('packages')
+    .where('app_guid', '=', appGuid)
+    .where('state', '=', 'AWAITING_UPLOAD')
+    .where('created_at', '<', sql<Date>`now() - make_interval(secs => ${afterS})`)
+    .where(sql<boolean>`(upload_until is null or upload_until < now())`)
+    .execute();
+}
+
 export async function deletePackage(tx: Database, guid: string): Promise<void> {
   await tx.deleteFrom('packages').where('guid', '=', guid).execute();
 }
