@@ -4,7 +4,7 @@ import { created } from '../api/reply.ts';
 import { type Route, route } from '../api/route.ts';
 import { asResource } from '../package-upload.ts';
 import { isFeatureEnabled } from '../store/feature-flag.ts';
-import { findResources } from '../store/resource-match.ts';
+import { findResources, touchResources } from '../store/resource-match.ts';
 
 const MAX_RESOURCES = 5000;
 
@@ -21,6 +21,8 @@ export const resourceMatchRoutes: readonly Route[] = [
       if (!(await isFeatureEnabled(controller.db, 'resource_matching'))) return created({ resources: [] });
       const asked = body.resources.map(asResource).filter((resource) => resource !== undefined);
       const known = await findResources(controller.db, [...new Set(asked.map(({ sha1 }) => sha1))]);
+      // They stay for as long as an upload takes.
+      await touchResources(controller.db, [...known.keys()]);
       return created({ resources: matchResources(asked, known).map(present) });
     },
   }),
