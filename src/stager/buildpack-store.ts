@@ -1,4 +1,4 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PlatformError } from '../contract/errors.ts';
 import type { ChosenBuildpack } from '../core/buildpack-choice.ts';
@@ -15,29 +15,94 @@ export type BuildpackStoreOptions = {
   readonly folder: string;
   readonly clock: Clock;
   readonly random: Random;
+  /** Unpacked archives that are kept beside those in use. */
+  readonly most?: number;
 };
 
 const LIMITS = { maxEntries: 100_000, maxBytes: 4 * 1024 ** 3 };
 const MAX_ARCHIVE_BYTES = 2 * 1024 ** 3;
+const MOST = 10;
 
-/** Buildpacks as folders on this machine: our own where they are, uploaded ones unpacked once per content. */
+/**
+ * Buildpacks as folders on this machine: our own where they are, uploaded ones unpacked once per content. Of those only
+ * the ones that were used last are kept.
+ */
 export class BuildpackStore {
   readonly #options: BuildpackStoreOptions;
+  /** Folders by the task that uses them. */
+  readonly #held = new Map<string, Set<string>>();
 
   constructor(options: BuildpackStoreOptions) {
     this.#options = options;
   }
 
-  /** The folder of a buildpack; undefined when it is to be fetched inside the container. */
-  async folderOf({ name, source }: ChosenBuildpack, signal: AbortSignal): Promise<string | undefined> {
+  /**
+   * The folder of a buildpack; undefined when it is to be fetched inside the container.
+   *
+   * @param task what uses it: the folder stays until this is released
+   */
+  async folderOf({ name, source }: ChosenBuildpack, task: string, signal: AbortSignal): Promise<string | undefined> {
     if (source.kind === 'builtin') return join(this.#options.builtin, source.folder);
     if (source.kind !== 'archive') return undefined;
     const known = source.sha256 === null ? undefined : this.#folder(source.sha256);
-    if (known !== undefined && (await isFolder(known))) return known;
-    return await this.#fetch(name, source, signal);
+    if (known !== undefined) this.#hold(task, known);
+    if (known !== undefined && (await isFolder(known))) {
+      await this.#touch(known);
+      return known;
+    }
+    const fetched = await this.#fetch(name, source, { signal, task });
+    await this.#touch(fetched);
+    await this.#prune();
+    return fetched;
   }
 
-  async #fetch(name: string, source: { url: string; sha256: string | null }, signal: AbortSignal): Promise<string> {
+  /** A task has ended: what it used may go. */
+  release(task: string): void {
+    this.#held.delete(task);
+  }
+
+  /** Removes what an earlier process left half done, and what is too much. */
+  async clean(): Promise<void> {
+    const { folder } = this.#options;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(folder)) {
+      if (!isContent(name)) await rm(join(folder, name), { recursive: true, force: true });
+    }
+    await this.#prune();
+  }
+
+  #hold(task: string, folder: string): void {
+    this.#held.set(task, (this.#held.get(task) ?? new Set()).add(folder));
+  }
+
+  async #touch(folder: string): Promise<void> {
+    const now = new Date(this.#options.clock.nowMs());
+    await utimes(folder, now, now);
+  }
+
+  async #prune(): Promise<void> {
+    const { folder, most = MOST } = this.#options;
+    const held = new Set([...this.#held.values()].flatMap((folders) => [...folders]));
+    const paths = (await readdir(folder)).filter(isContent).map((name) => join(folder, name));
+    const idle = paths.filter((path) => !held.has(path));
+    const used = await Promise.all(idle.map(async (path) => ({ path, usedAtMs: (await stat(path)).mtimeMs })));
+    for (const { path } of used.toSorted((a, b) => b.usedAtMs - a.usedAtMs).slice(most)) {
+      if (![...this.#held.values()].some((folders) => folders.has(path))) await this.#remove(path);
+    }
+  }
+
+  /** Under another name first, so that nobody finds half of it. */
+  async #remove(path: string): Promise<void> {
+    const gone = join(this.#options.folder, `old-${this.#options.random.hex(8)}`);
+    await rename(path, gone);
+    await rm(gone, { recursive: true, force: true });
+  }
+
+  async #fetch(
+    name: string,
+    source: { url: string; sha256: string | null },
+    { signal, task }: { signal: AbortSignal; task: string },
+  ): Promise<string> {
     const { folder, clock, random } = this.#options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const scratch = join(folder, `new-${random.hex(8)}`);
@@ -50,6 +115,7 @@ export class BuildpackStore {
         throw new PlatformError('StagingError', `the archive of ${what} is damaged: its SHA-256 is ${sha256}`);
       }
       const target = this.#folder(sha256);
+      this.#hold(task, target);
       if (await isFolder(target)) return target;
       await unpackArchive(archive, scratch, LIMITS);
       await keep(scratch, target);
@@ -74,6 +140,9 @@ async function keep(scratch: string, target: string): Promise<void> {
     if (!(await isFolder(target))) throw error;
   }
 }
+
+/** Folders are named after the SHA-256 of what is in them; others are on their way. */
+const isContent = (name: string) => /^[0-9a-f]{64}$/.test(name);
 
 async function isFolder(path: string): Promise<boolean> {
   return (await findStats(path))?.isDirectory() ?? false;

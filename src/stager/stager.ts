@@ -156,6 +156,7 @@ export class Stager {
     for (const { handle } of left) await engine.destroy(handle);
     const swept = await engine.sweep();
     for (const name of await readdir(folder)) await rm(`${folder}/${name}`, { recursive: true, force: true });
+    await this.#options.buildpacks.clean();
     const message = 'The stager was restarted';
     const lost = await outbox.resume((task) => failedResult(task, { type: stagingInterrupted, message }));
     if (left.length + lost.length + swept.length > 0) log.warn('recovered', { destroyed: left.length, swept, lost });

@@ -65,7 +65,7 @@ export class StagingInput {
     signal: AbortSignal,
   ): Promise<(string | undefined)[]> {
     const folders: (string | undefined)[] = [];
-    for (const one of buildpacks) folders.push(await store.folderOf(one, signal));
+    for (const one of buildpacks) folders.push(await store.folderOf(one, this.#options.request.task_id, signal));
     const candidates = buildpacks.map(({ name, source }, at) =>
       source.kind === 'zip' || source.kind === 'git'
         ? { kind: source.kind, location: source.url, branch: source.branch, name }

@@ -225,6 +225,7 @@ export class StagingTask {
   async #cleanUp(): Promise<void> {
     try {
       await this.#container?.destroy();
+      this.#context.buildpacks.release(this.request.task_id);
       await rm(this.#folder, { recursive: true, force: true });
     } catch (error) {
       // The result must still be told; what is left is swept when the stager starts.
