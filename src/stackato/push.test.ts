@@ -257,6 +257,20 @@ test('an interrupted push whose staging can not be cancelled says that it goes o
   assert.match(err, /could not be cancelled .* and goes on at the server/);
 });
 
+test('a push whose app is deleted meanwhile says so', async () => {
+  for (const answer of [
+    fault(404, 10_010, 'CF-ResourceNotFound', 'Build not found'),
+    { body: { guid: 'build-1', state: 'FAILED', error: 'StagingError - the app is being deleted' } },
+  ]) {
+    await using user = await FakeUser.loggedIn();
+    await user.write(node);
+    user.platform.override('GET /v3/builds/build-1', () => answer);
+    const { code, err } = await user.call('push', 'demo');
+    assert.equal(code, 1);
+    assert.match(err, /demo was deleted while it was staged\nnext: Push again/);
+  }
+});
+
 for (const call of [
   'POST /v3/spaces/space/actions/apply_manifest',
   'POST /v3/resource_matches',

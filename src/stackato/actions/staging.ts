@@ -22,6 +22,8 @@ export type Stage = {
 const ATTEMPTS = 3;
 const LIMIT_MS = 16 * 60_000;
 const STAGING_IN_PROGRESS = 170_017;
+/** The API's words for why a build of an app that goes was ended. */
+const DELETED = 'the app is being deleted';
 
 /** @throws ClientError when the app is being staged by someone else's push */
 export async function refuseSecondPush(api: ApiClient, app: App, clock: Clock): Promise<void> {
@@ -41,6 +43,7 @@ export async function stage(staging: Stage, app: App, packageGuid: string): Prom
     for (;;) {
       const { state, error, droplet } = await api.get(Build, `/v3/builds/${build}`);
       if (state === 'STAGED' && droplet) return droplet.guid;
+      if (error?.includes(DELETED)) throw gone(app);
       if (state === 'FAILED' || state === 'STAGED') {
         await staging.settle(300, 2000);
         throw stagingFailed(app, error ?? 'no reason given', staging);
@@ -50,9 +53,17 @@ export async function stage(staging: Stage, app: App, packageGuid: string): Prom
       await clock.sleep(POLL_MS, signal);
     }
   } catch (error) {
+    if (isApiError(error, { status: 404 })) throw gone(app, error);
     if (!signal.aborted || error instanceof ClientError) throw error;
     throw await interrupted(api, app, packageGuid);
   }
+}
+
+function gone(app: App, cause?: Error): ClientError {
+  return new ClientError(`${app.name} was deleted while it was staged`, {
+    next: 'Push again if it was deleted by mistake',
+    cause,
+  });
 }
 
 /** What was begun must not keep the next push waiting. */
