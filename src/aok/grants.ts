@@ -1,11 +1,12 @@
 import type { Clock } from '../platform/clock.ts';
-import type { Db } from '../platform/db.ts';
+import type { Db, Tx } from '../platform/db.ts';
 import type { Random } from '../platform/random.ts';
 import { type Authenticator, builtInOrigin } from './authenticator.ts';
 import { hashSecret } from './known-clients.ts';
 import { OAuthError } from './oauth-error.ts';
 import { grantedScopes, parseScopes } from './scopes.ts';
 import type { Client } from './store/clients.ts';
+import { holdUser } from './store/revocations.ts';
 import type { AokSchema } from './store/schema.ts';
 import {
   deleteSession,
@@ -90,14 +91,17 @@ export class Grants {
   async authorize(client: Client, user: User, redirectUri: string): Promise<string> {
     const scopes = grantedScopes(user, client, []) ?? [];
     const code = this.#random.hex(20);
-    await insertCode(this.#db, {
-      codeHash: hashSecret(code),
-      clientId: client.id,
-      userId: user.id,
-      redirectUri,
-      scopes,
-      expiresAtMs: this.#clock.nowMs() + CODE_LIFE_MS,
-    });
+    const expiresAtMs = this.#clock.nowMs() + CODE_LIFE_MS;
+    await this.#whileGood(user, (tx) =>
+      insertCode(tx, {
+        codeHash: hashSecret(code),
+        clientId: client.id,
+        userId: user.id,
+        redirectUri,
+        scopes,
+        expiresAtMs,
+      }),
+    );
     return code;
   }
 
@@ -163,13 +167,16 @@ export class Grants {
   }
 
   async #authorizationCode(client: Client, form: Form): Promise<TokenReply> {
-    const code = await takeCode(this.#db, hashSecret(form.code ?? ''));
-    const isGood =
-      code !== undefined &&
-      code.clientId === client.id &&
-      code.expiresAtMs > this.#clock.nowMs() &&
-      (form.redirect_uri === undefined || form.redirect_uri === code.redirectUri);
-    const user = isGood ? await findUser(this.#db, [[{ field: 'id', value: code.userId }]]) : undefined;
+    // In one: revoking all of a user waits for whoever holds a code, so the user is found as it was before.
+    const { code, user } = await this.#db.transaction().execute(async (tx) => {
+      const taken = await takeCode(tx, hashSecret(form.code ?? ''));
+      const isGood =
+        taken !== undefined &&
+        taken.clientId === client.id &&
+        taken.expiresAtMs > this.#clock.nowMs() &&
+        (form.redirect_uri === undefined || form.redirect_uri === taken.redirectUri);
+      return { code: taken, user: isGood ? await findUser(tx, [[{ field: 'id', value: taken.userId }]]) : undefined };
+    });
     if (!code || !user?.isActive) throw new OAuthError(400, 'invalid_grant', 'Invalid authorization code');
     const session = {
       id: this.#random.hex(16),
@@ -188,18 +195,31 @@ export class Grants {
     const { client, user, scopes, grantType, authTimeMs } = session;
     const access = await this.#tokens.issue({ clientId: client.id, scopes, grantType, user, authTimeMs });
     const refreshToken = `${this.#random.hex(32)}-r`;
-    await insertRefreshToken(this.#db, {
-      tokenHash: hashSecret(refreshToken),
-      sessionId: session.id,
-      userId: user.id,
-      clientId: client.id,
-      scopes,
-      grantType,
-      authTimeMs,
-      accessJti: access.jti,
-      expiresAtMs: this.#clock.nowMs() + this.#refreshLifeMs,
-    });
+    const expiresAtMs = this.#clock.nowMs() + this.#refreshLifeMs;
+    await this.#whileGood(user, (tx) =>
+      insertRefreshToken(tx, {
+        tokenHash: hashSecret(refreshToken),
+        sessionId: session.id,
+        userId: user.id,
+        clientId: client.id,
+        scopes,
+        grantType,
+        authTimeMs,
+        accessJti: access.jti,
+        expiresAtMs,
+      }),
+    );
     return { ...reply(access, scopes), refresh_token: refreshToken };
+  }
+
+  /** What follows from a login must not outlive a new password that was set meanwhile. */
+  async #whileGood(user: User, insert: (tx: Tx<AokSchema>) => Promise<void>): Promise<void> {
+    await this.#db.transaction().execute(async (tx) => {
+      if (!(await holdUser(tx, user))) {
+        throw new OAuthError(401, 'unauthorized', 'The password was changed meanwhile; log in again');
+      }
+      await insert(tx);
+    });
   }
 
   #scopes(user: User, client: Client, requested: string | undefined): readonly string[] {

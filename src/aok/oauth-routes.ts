@@ -3,8 +3,13 @@ import { badClient, badToken, insufficientScope, OAuthError } from './oauth-erro
 import { clientOf, fieldsOf } from './requests.ts';
 import type { Aok } from './service.ts';
 import { findClient } from './store/clients.ts';
-import { deleteSessionsOf, revokeAccessToken } from './store/sessions.ts';
+import { revokeTokensOf } from './store/revocations.ts';
+import { revokeAccessToken } from './store/sessions.ts';
 import { findUser } from './store/users.ts';
+import { endOfTokensMs, getUser } from './user-routes.ts';
+
+/** A verifier's clock may be so far behind. */
+const CLOCKS_APART_MS = 300_000;
 
 /** Tokens: getting, checking and revoking them. */
 export function oauthRoutes(server: FastifyInstance, aok: Aok): void {
@@ -25,7 +30,7 @@ export function oauthRoutes(server: FastifyInstance, aok: Aok): void {
     }
     const redirectUri = redirectOf(client.redirectUris, fields.redirect_uri);
     const user = await findUser(db, [[{ field: 'id', value: claims.user_id ?? '' }]]);
-    if (!user?.isActive) throw badToken();
+    if (!user?.isActive || user.tokenGeneration !== (claims.token_generation ?? 0)) throw badToken();
     const target = new URL(redirectUri);
     target.searchParams.set('code', await aok.grants.authorize(client, user, redirectUri));
     if (fields.state !== undefined) target.searchParams.set('state', fields.state);
@@ -63,7 +68,7 @@ export function oauthRoutes(server: FastifyInstance, aok: Aok): void {
     const claims = await bearers.require(request);
     const { jti } = request.params;
     if (jti !== claims.jti && !claims.scope.includes('uaa.admin')) throw insufficientScope('uaa.admin');
-    const expiresAtMs = aok.clock.nowMs() + aok.config.aok.accessTokenS * 1000;
+    const expiresAtMs = jti === claims.jti ? claims.exp * 1000 + CLOCKS_APART_MS : endOfTokensMs(aok);
     await revokeAccessToken(db, { jti, expiresAtMs });
     return {};
   });
@@ -72,7 +77,8 @@ export function oauthRoutes(server: FastifyInstance, aok: Aok): void {
     const claims = await bearers.require(request);
     if (request.params.id !== claims.user_id && !claims.scope.includes('uaa.admin'))
       throw insufficientScope('uaa.admin');
-    await deleteSessionsOf(db, request.params.id);
+    const { id } = await getUser(aok, request.params.id);
+    await db.transaction().execute((tx) => revokeTokensOf(tx, id, endOfTokensMs(aok)));
     return {};
   });
 

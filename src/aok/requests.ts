@@ -6,8 +6,8 @@ import type { Form } from './grants.ts';
 import { isSecretOf } from './known-clients.ts';
 import { badClient, badToken, insufficientScope, noToken, OAuthError } from './oauth-error.ts';
 import { type Client, findClient } from './store/clients.ts';
+import { isRevoked } from './store/revocations.ts';
 import type { AokSchema } from './store/schema.ts';
-import { isRevoked } from './store/sessions.ts';
 import type { Claims, Tokens } from './tokens.ts';
 
 /** The fields of a form or JSON body, and of the query; the body wins. */
@@ -96,7 +96,8 @@ export class Bearers {
   /** @throws OAuthError 401 invalid_token, also for a revoked one */
   async check(token: string): Promise<Claims> {
     const claims = await this.#tokens.verify(token);
-    if (await isRevoked(this.#db, claims.jti)) throw badToken();
+    const { jti, user_id: userId, token_generation: generation = 0 } = claims;
+    if (await isRevoked(this.#db, { jti, userId, generation })) throw badToken();
     return claims;
   }
 }

@@ -5,6 +5,7 @@ import { firstAdminRoutes } from './first-admin.ts';
 import { infoRoutes } from './info-routes.ts';
 import { OAuthError } from './oauth-error.ts';
 import { oauthRoutes } from './oauth-routes.ts';
+import { revocationRoutes } from './revocation-routes.ts';
 import type { Aok } from './service.ts';
 import { userRoutes } from './user-routes.ts';
 
@@ -58,6 +59,7 @@ export function buildServer(aok: Aok): FastifyInstance {
   oauthRoutes(server, aok);
   userRoutes(server, aok);
   firstAdminRoutes(server, aok);
+  revocationRoutes(server, aok);
   return server;
 }
 

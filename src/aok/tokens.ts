@@ -27,6 +27,8 @@ export type Claims = {
   readonly client_id: string;
   readonly user_id?: string;
   readonly user_name?: string;
+  /** Tokens of an earlier one than the user's are revoked; absent is 0. */
+  readonly token_generation?: number;
   readonly email?: string;
   readonly origin?: string;
   readonly scope: readonly string[];
@@ -103,6 +105,7 @@ function userClaims(user: User, authTimeMs: number) {
     user_name: user.userName,
     email: user.email,
     origin: user.origin,
+    token_generation: user.tokenGeneration,
     auth_time: Math.floor(authTimeMs / 1000),
   };
 }

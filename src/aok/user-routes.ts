@@ -7,6 +7,7 @@ import { insufficientScope, OAuthError } from './oauth-error.ts';
 import { bodyOf, fieldsOf } from './requests.ts';
 import { parseUserFilter } from './scim-filter.ts';
 import type { Aok } from './service.ts';
+import { revokeTokensOf } from './store/revocations.ts';
 import { countUsers, deleteUser, findUser, insertUser, listUsers, setPasswordHash, type User } from './store/users.ts';
 
 const NewUserBody = Type.Object({
@@ -24,6 +25,7 @@ const NewUserBody = Type.Object({
 });
 const NewPasswordBody = Type.Object({ oldPassword: Type.Optional(Type.String()), password: Type.String() });
 const MOST_PER_PAGE = 500;
+const DAY_MS = 86_400_000;
 
 /** Users, as SCIM resources. */
 export function userRoutes(server: FastifyInstance, aok: Aok): void {
@@ -56,7 +58,10 @@ export function userRoutes(server: FastifyInstance, aok: Aok): void {
   server.delete<{ Params: { id: string } }>('/Users/:id', async (request) => {
     await bearers.require(request, 'scim.write', 'uaa.admin');
     const user = await getUser(aok, request.params.id);
-    await deleteUser(db, user.id);
+    await db.transaction().execute(async (tx) => {
+      await deleteUser(tx, user.id);
+      await revokeTokensOf(tx, user.id, endOfTokensMs(aok));
+    });
     aok.log.info('deleted-user', { userId: user.id });
     return toScim(user);
   });
@@ -111,11 +116,23 @@ async function changePassword(aok: Aok, user: User, password: string): Promise<v
     throw new OAuthError(422, 'invalid_password', 'Your new password cannot be the same as the old password.');
   }
   const passwordHash = await newHash(aok, user.userName, password);
-  await aok.db.transaction().execute((tx) => setPasswordHash(tx, user.id, passwordHash));
+  await aok.db.transaction().execute(async (tx) => {
+    await setPasswordHash(tx, user.id, passwordHash);
+    await revokeTokensOf(tx, user.id, endOfTokensMs(aok));
+  });
   aok.log.info('changed-password', { userId: user.id });
 }
 
-async function getUser(aok: Aok, id: string): Promise<User> {
+/**
+ * When no access token that exists now can be good any more (epoch ms), on machines whose clocks differ, and also if
+ * the life of tokens was up to a day longer before.
+ */
+export function endOfTokensMs({ clock, config }: Aok): number {
+  return clock.nowMs() + config.aok.accessTokenS * 1000 + DAY_MS;
+}
+
+/** @throws OAuthError 404 */
+export async function getUser(aok: Aok, id: string): Promise<User> {
   const user = await findUser(aok.db, [[{ field: 'id', value: id }]]);
   if (!user) throw new OAuthError(404, 'scim_resource_not_found', `User ${id} does not exist`);
   return user;

@@ -5,13 +5,15 @@ import type { TokenClaims, TokenVerifier } from '../platform/token-verifier.ts';
 /** Who asks, once their token was found to be good. */
 export type Reader = { readonly claims: TokenClaims; readonly authorization: string };
 
-/** Asks the controller whether the holder of a token may read the log of an app. */
-export type AskController = (app: string, authorization: string) => Promise<boolean>;
+/** Asks the controller whether the holder of a token may read the log of an app; without an app, whether the token is still good. */
+export type AskController = (app: string | undefined, authorization: string) => Promise<boolean>;
 
+const FRESH_MS = 5000;
+/** So long an answer holds when the controller gives no new one. */
 const KEPT_MS = 30_000;
 const MOST_KEPT = 10_000;
 
-/** Decides who may read what, as the controller sees it; its answers hold for half a minute. */
+/** Decides who may read what, as the controller sees it; its answers hold for five seconds. */
 export class Access {
   readonly #verify: TokenVerifier;
   readonly #ask: AskController;
@@ -35,12 +37,22 @@ export class Access {
   }
 
   async mayRead(reader: Reader, app: string): Promise<boolean> {
-    if (this.isAdmin(reader)) return true;
-    const key = createHash('sha256').update(`${app}\0${reader.authorization}`).digest('base64');
+    return this.#answer(this.isAdmin(reader) ? undefined : app, reader.authorization);
+  }
+
+  async #answer(app: string | undefined, authorization: string): Promise<boolean> {
+    const key = createHash('sha256').update(`${app}\0${authorization}`).digest('base64');
     const known = this.#answers.get(key);
     const nowMs = this.#clock.nowMs();
-    if (known && nowMs - known.atMs < KEPT_MS) return known.isAllowed;
-    const isAllowed = await this.#ask(app, reader.authorization);
+    const ageMs = known ? Math.abs(nowMs - known.atMs) : Number.POSITIVE_INFINITY;
+    if (known && ageMs < FRESH_MS) return known.isAllowed;
+    let isAllowed: boolean;
+    try {
+      isAllowed = await this.#ask(app, authorization);
+    } catch (error) {
+      if (known && ageMs < KEPT_MS) return known.isAllowed;
+      throw error;
+    }
     this.#answers.delete(key);
     this.#answers.set(key, { isAllowed, atMs: nowMs });
     for (const [oldest] of this.#answers) {
@@ -54,7 +66,8 @@ export class Access {
 /** The controller on this node. */
 export function askController(baseUrl: string): AskController {
   return async (app, authorization) => {
-    const response = await fetch(`${baseUrl}/internal/v1/apps/${encodeURIComponent(app)}/log_access`, {
+    const path = app === undefined ? 'token' : `apps/${encodeURIComponent(app)}/log_access`;
+    const response = await fetch(`${baseUrl}/internal/v1/${path}`, {
       headers: { authorization },
       signal: AbortSignal.timeout(5000),
     });

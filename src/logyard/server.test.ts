@@ -25,7 +25,9 @@ async function openServer() {
   const clock = new FakeClock();
   const { logyard: config } = decode(ClusterConfig, {}, 'config');
   const store = new LogStore({ directory: directory.path, config, clock, log: silentLog });
-  const asked: string[] = [];
+  const asked: (string | undefined)[] = [];
+  const revoked = new Set<string>();
+  const faults: Error[] = [];
   const verify: TokenVerifier = async (authorization) => {
     if (authorization === undefined) return 'missing';
     const name = authorization.replace(/^bearer /i, '');
@@ -36,8 +38,11 @@ async function openServer() {
       expiresAtS: clock.nowMs() / 1000 + 1200,
     };
   };
-  const ask = async (app: string, authorization: string) => {
+  const ask = async (app: string | undefined, authorization: string) => {
     asked.push(app);
+    if (faults[0]) throw faults[0];
+    if (revoked.has(authorization)) return false;
+    if (app === undefined) return true;
     return `bearer ${app}` === authorization;
   };
   const access = new Access({ verify, ask, clock });
@@ -67,7 +72,7 @@ async function openServer() {
       })),
     });
   return {
-    ...{ clock, store, call, open, say, asked },
+    ...{ clock, store, call, open, say, asked, revoked, faults },
     [Symbol.asyncDispose]: async () => {
       await server.close();
       await directory[Symbol.asyncDispose]();
@@ -147,16 +152,37 @@ test('without a good token: 401; what one may not see is not there', async () =>
   }
 });
 
-test('an administrator may read all, and the controller is asked once in half a minute', async () => {
+test('an administrator may read all, and the controller is asked once in five seconds', async () => {
   await using world = await openServer();
   world.say('app-1', 1);
   assert.equal((await world.call('/api/v1/read/app-1', 'admin')).status, 200);
-  assert.deepEqual(world.asked, []);
+  assert.equal((await world.call('/api/v1/read/app-2', 'admin')).status, 200);
+  assert.deepEqual(world.asked.splice(0), [undefined], 'only if the token is still good');
   for (let i = 0; i < 3; i++) await world.call('/api/v1/read/app-1', 'app-1');
   assert.deepEqual(world.asked, ['app-1']);
-  await world.clock.advance(30_000);
+  await world.clock.advance(5000);
   await world.call('/api/v1/read/app-1', 'app-1');
   assert.deepEqual(world.asked, ['app-1', 'app-1']);
+});
+
+test('a revoked token reads nothing after five seconds, not even an administrator; without the controller answers hold for half a minute', async () => {
+  await using world = await openServer();
+  world.say('app-1', 1);
+  const statuses = async () => {
+    const answers = [await world.call('/api/v1/read/app-1', 'admin'), await world.call('/api/v1/read/app-1', 'app-1')];
+    return answers.map(({ status }) => status);
+  };
+  assert.deepEqual(await statuses(), [200, 200]);
+  world.faults.push(new Error('connect ECONNREFUSED'));
+  await world.clock.advance(29_000);
+  assert.deepEqual(await statuses(), [200, 200]);
+  await world.clock.advance(1000);
+  assert.deepEqual(await statuses(), [500, 500]);
+  world.faults.pop();
+  assert.deepEqual(await statuses(), [200, 200]);
+  world.revoked.add('bearer admin').add('bearer app-1');
+  await world.clock.advance(5000);
+  assert.deepEqual(await statuses(), [404, 404]);
 });
 
 test('meta lists what the reader may see', async () => {

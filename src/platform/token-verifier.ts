@@ -1,4 +1,5 @@
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
+import type { Revocations } from './revocations.ts';
 
 /** Who a bearer token speaks for. */
 export type TokenClaims = {
@@ -18,9 +19,10 @@ export type TokenVerifier = (authorization: string | undefined) => Promise<Token
 
 /**
  * @param keysUrl the login server's `/token_keys`
- * @returns a verifier of whole `Authorization` headers; it throws only when the keys can't be fetched
+ * @param revocations what of them was revoked; without, a token is good until it expires
+ * @returns a verifier of whole `Authorization` headers; it throws only when the keys, or for too long the revocations, can't be fetched
  */
-export function tokenVerifier(keysUrl: string): TokenVerifier {
+export function tokenVerifier(keysUrl: string, revocations?: Pick<Revocations, 'isRevoked'>): TokenVerifier {
   const keys = createRemoteJWKSet(new URL(keysUrl), { cooldownDuration: 5000, timeoutDuration: 5000 });
   return async (authorization) => {
     if (authorization === undefined) return 'missing';
@@ -30,8 +32,12 @@ export function tokenVerifier(keysUrl: string): TokenVerifier {
       const { payload } = await jwtVerify(token, keys, { audience: 'cloud_controller', algorithms: ['RS256'] });
       const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
       if (text(payload.token_use) === 'refresh') return 'invalid';
+      const userGuid = text(payload.user_id) ?? text(payload.sub) ?? '';
+      const generation = typeof payload.token_generation === 'number' ? payload.token_generation : 0;
+      const issued = { id: payload.jti ?? '', userId: text(payload.user_id), generation };
+      if (await revocations?.isRevoked(issued)) return 'invalid';
       return {
-        userGuid: text(payload.user_id) ?? text(payload.sub) ?? '',
+        userGuid,
         userName: text(payload.user_name),
         email: text(payload.email),
         origin: text(payload.origin) ?? 'uaa',

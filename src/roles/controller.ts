@@ -28,6 +28,7 @@ import type { Boot } from '../platform/config.ts';
 import { type Db, openDatabase } from '../platform/db.ts';
 import { type Part, part } from '../platform/lifecycle.ts';
 import { sourceRoot } from '../platform/paths.ts';
+import { Revocations } from '../platform/revocations.ts';
 import { secretBox } from '../platform/secret-box.ts';
 import { tokenVerifier } from '../platform/token-verifier.ts';
 import { migrateWhenUp } from './database.ts';
@@ -60,7 +61,7 @@ export const controller: Role = async (boot, bus) => {
     log: boot.log,
     box: secretBox(encryptionKey),
     signingKey,
-    verifyToken: tokenVerifier(`${loginServer}/token_keys`),
+    verifyToken: tokenVerifier(`${loginServer}/token_keys`, new Revocations({ loginServer, signingKey, ...boot })),
     users: loginServerDirectory(loginServer, { secret: clientSecrets.cloud_controller ?? '', clock: boot.clock }),
     events: appEvents(
       () => deps,

@@ -76,4 +76,15 @@ export const migrations: readonly Migration[] = [
       await sql`create table revoked_tokens (jti text primary key, expires_at timestamptz not null)`.execute(tx);
     },
   },
+  {
+    name: '0002-revoked-users',
+    up: async (tx) => {
+      await sql`alter table users add column token_generation integer not null default 0`.execute(tx);
+      await sql`create table revoked_users (
+        user_id text primary key,
+        generation integer not null,
+        expires_at timestamptz not null
+      )`.execute(tx);
+    },
+  },
 ];

@@ -17,6 +17,8 @@ export type AokSchema = {
     /** Null for users of another origin. */
     password_hash: string | null;
     active: Generated<boolean>;
+    /** Tokens of an earlier one are revoked. */
+    token_generation: Generated<number>;
     last_login_at: Date | null;
     created_at: Generated<Date>;
     updated_at: Generated<Date>;
@@ -65,4 +67,6 @@ export type AokSchema = {
     expires_at: Date;
   };
   revoked_tokens: { jti: string; expires_at: Date };
+  /** Tokens of earlier generations are refused. Users may be gone. */
+  revoked_users: { user_id: string; generation: number; expires_at: Date };
 };

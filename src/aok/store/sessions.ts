@@ -101,15 +101,6 @@ export async function revokeAccessToken(db: Db<AokSchema>, token: { jti: string;
   });
 }
 
-export async function deleteSessionsOf(db: Handle, userId: string): Promise<void> {
-  await db.deleteFrom('refresh_tokens').where('user_id', '=', userId).execute();
-}
-
-export async function isRevoked(db: Handle, jti: string): Promise<boolean> {
-  const row = await db.selectFrom('revoked_tokens').select('jti').where('jti', '=', jti).executeTakeFirst();
-  return row !== undefined;
-}
-
 export async function insertCode(db: Handle, code: AuthorizationCode): Promise<void> {
   await db
     .insertInto('codes')
@@ -145,6 +136,7 @@ export async function prune(db: Db<AokSchema>, nowMs: number, failuresKeptMs: nu
   await db.deleteFrom('refresh_tokens').where('expires_at', '<', now).execute();
   await db.deleteFrom('codes').where('expires_at', '<', now).execute();
   await db.deleteFrom('revoked_tokens').where('expires_at', '<', now).execute();
+  await db.deleteFrom('revoked_users').where('expires_at', '<', now).execute();
   await db
     .deleteFrom('login_failures')
     .where('last_failed_at', '<', new Date(nowMs - failuresKeptMs))

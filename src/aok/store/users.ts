@@ -11,6 +11,8 @@ export type User = {
   readonly familyName: string;
   readonly passwordHash: string | null;
   readonly isActive: boolean;
+  /** Counts the times that all tokens of the user were revoked. */
+  readonly tokenGeneration: number;
   readonly groups: readonly string[];
   readonly lastLoginAtMs: number | undefined;
   readonly createdAtMs: number;
@@ -108,7 +110,6 @@ export async function setPasswordHash(tx: Tx<AokSchema>, userId: string, passwor
     .set({ password_hash: passwordHash, updated_at: sql<Date>`now()` })
     .where('id', '=', userId)
     .execute();
-  await tx.deleteFrom('refresh_tokens').where('user_id', '=', userId).execute();
 }
 
 export async function deleteUser(db: Handle, userId: string): Promise<void> {
@@ -164,6 +165,7 @@ function toUser(row: Row): User {
     familyName: row.family_name,
     passwordHash: row.password_hash,
     isActive: row.active,
+    tokenGeneration: row.token_generation,
     groups: row.groups,
     lastLoginAtMs: row.last_login_at?.getTime(),
     createdAtMs: row.created_at.getTime(),

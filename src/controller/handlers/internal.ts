@@ -95,6 +95,13 @@ export const internalRoutes = ({ staging }: AppServices): readonly Route[] => [
     permission: { kind: 'resource', of: 'app', may: 'space.read' },
     handler: async ({ params }) => ok({ guid: params.guid }),
   }),
+  route({
+    method: 'GET',
+    path: '/internal/v1/token',
+    summary: "Get whether the caller's token is still good (logyard)",
+    permission: { kind: 'authenticated' },
+    handler: async ({ caller }) => ok({ user: caller.userGuid }),
+  }),
 ];
 
 async function send({ blobs }: Controller, key: string): Promise<Reply> {
