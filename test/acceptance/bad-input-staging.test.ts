@@ -42,7 +42,7 @@ describe('bad input to staging and push', () => {
   });
 
   after(async () => {
-    await cloud[Symbol.asyncDispose]();
+    await cloud?.[Symbol.asyncDispose]();
     rmSync(folder, { recursive: true, force: true });
   });
 
