@@ -111,11 +111,12 @@ export class FakeProxy implements DataPlane {
       const text = `Not Found: Requested route ('${host}') does not exist.`;
       return { response: refusal(404, 'unknown_route', text) };
     }
-    const sent = { ...request, headers: forwarded(request.headers, pool.app, requestId) };
+    const sent = { ...request, headers: forwarded(request.headers, requestId) };
     for (const endpoint of this.#order(pool, request.headers.cookie ?? '')) {
       const handler = this.#handlers.get(addressOf(endpoint));
       if (!handler) continue;
-      const response = handler({ ...sent, headers: { ...sent.headers, 'x-cf-instanceid': endpoint.id } });
+      const own = { 'x-cf-applicationid': endpoint.app };
+      const response = handler({ ...sent, headers: { ...sent.headers, 'x-cf-instanceid': endpoint.id, ...own } });
       return { response: withAffinity(response, endpoint), endpoint };
     }
     const text = 'Bad Gateway: Registered endpoint failed to handle the request.';
@@ -181,14 +182,13 @@ function refusal(status: number, routerError: string, text: string): FakeRespons
   };
 }
 
-function forwarded(headers: Readonly<Record<string, string>>, app: string, requestId: string): Record<string, string> {
+function forwarded(headers: Readonly<Record<string, string>>, requestId: string): Record<string, string> {
   const kept = Object.entries(headers).filter(([name]) => !/^(x-forwarded-|forwarded$|x-cf-)/.test(name));
   return {
     ...Object.fromEntries(kept),
     'x-forwarded-for': '127.0.0.1',
     'x-forwarded-proto': 'http',
     'x-vcap-request-id': requestId,
-    'x-cf-applicationid': app,
   };
 }
 

@@ -160,7 +160,7 @@ export function proxyConformance(name: string, open: () => Promise<ProxyRig>): v
       assert.deepEqual([refused?.status, refused?.routerError, refused?.app], [404, 'unknown_route', '']);
     });
 
-    test('tells of requests to a route of two apps by the app that answered', async () => {
+    test('tells of requests to a route of two apps by the app that answered, and tells each app its own id', async () => {
       await using rig = await open();
       const endpoints = await Promise.all(
         ['app-1', 'app-2'].map(async (app) => endpointAt(`of-${app}`, await rig.backend(app), app)),
@@ -169,9 +169,34 @@ export function proxyConformance(name: string, open: () => Promise<ProxyRig>): v
       const heard = new Set<string>();
       const both = Promise.withResolvers<void>();
       rig.proxy.onAccess(({ instance, app }) => heard.add(`${instance} ${app}`).size === 2 && both.resolve());
-      for (let i = 0; i < 40; i++) await rig.request({ host: 'a.test' });
+      for (let i = 0; i < 40; i++) {
+        const { name, headers } = echoOf(await rig.request({ host: 'a.test' }));
+        assert.equal(headers['x-cf-applicationid'], name);
+      }
       await both.promise;
       assert.deepEqual([...heard].sort(), ['of-app-1 app-1', 'of-app-2 app-2']);
+    });
+
+    test('a second app comes to a route and leaves it again', async () => {
+      await using rig = await open();
+      const [one, two] = [await rig.backend('app-1'), await rig.backend('app-2')];
+      const table = new RouteTable(120_000);
+      const of = (app: string, at: RigBackend) => ({ ...at, uris: ['a.test'], app, private_instance_id: `of-${app}` });
+      const answers = async () => {
+        const seen = new Set<string>();
+        for (let i = 0; i < 40; i++) {
+          const { name, headers } = echoOf(await rig.request({ host: 'a.test' }));
+          seen.add(`${name} ${headers['x-cf-applicationid']}`);
+        }
+        return [...seen].sort();
+      };
+      await rig.proxy.start([]);
+      await rig.proxy.apply(table.register(of('app-1', one), 0));
+      assert.deepEqual(await answers(), ['app-1 app-1']);
+      await rig.proxy.apply(table.register(of('app-2', two), 0));
+      assert.deepEqual(await answers(), ['app-1 app-1', 'app-2 app-2']);
+      await rig.proxy.apply(table.unregister(of('app-1', one)));
+      assert.deepEqual(await answers(), ['app-2 app-2']);
     });
   });
 }

@@ -1,4 +1,5 @@
 import type { AccessRecord } from '../proxy.ts';
+import { appOf } from './slot-maps.ts';
 
 /**
  * Fields by tabs: short ones first, those a client chooses last, so that a cut line loses the least. HAProxy's own
@@ -64,7 +65,7 @@ export function parseAccessLine(line: string): AccessLine | undefined {
 function routeOf(text: string): { app: string; routerError: string } {
   const parts = text.split('|');
   const hasRoute = parts.length > 2;
-  return { app: hasRoute ? (parts[1] ?? '') : '', routerError: parts[hasRoute ? 3 : 1] ?? '' };
+  return { app: hasRoute ? appOf(parts[1] ?? '') : '', routerError: parts[hasRoute ? 3 : 1] ?? '' };
 }
 
 /** `GET /path HTTP/1.1`; HTTP/2 clients and forward proxies send the whole URL, of which the path is kept. */

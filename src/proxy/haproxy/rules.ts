@@ -8,6 +8,8 @@ const HOST = '%[req.hdr(host),field(1,:),lower]';
 const NO_ROUTE = '!{ var(txn.route) -m found }';
 /** Set on a refusal of the app itself only: nothing asks about an answer that went well. */
 const NOT_REPLIED = '{ status ge 400 } !{ var(txn.replied) -m found }';
+/** Is the route one of several apps? A path of a route has no `|`. */
+const SHARED = '{ var(txn.route) -m sub |* }';
 const WILDCARD_LEVELS = 6;
 const BUSY_PER_S = 500;
 
@@ -81,9 +83,10 @@ export function appRules(options: Options, files: Files): string[] {
     'http-request add-header X-Request-Start %[date(0,ms)] unless { req.hdr(X-Request-Start) -m found }',
     'http-request set-header X-Vcap-Request-Id %[unique-id]',
     'http-request add-header X-CF-ApplicationID %[var(txn.route),field(2,|)]',
-    'http-request allow unless { req.cook(__VCAP_ID__) -m found } or { var(txn.wantapp) -m found } or { var(txn.want) -m found }',
+    `http-request allow unless { req.cook(__VCAP_ID__) -m found } or { var(txn.wantapp) -m found } or { var(txn.want) -m found } or ${SHARED}`,
     ...target(files),
     ...session(options),
+    ...appOfShared(files),
     'http-response set-var(txn.replied) bool(true) if { status ge 400 }',
     ...affinity(options),
     `http-after-response set-status 502 reason "Bad Gateway" if { status 502 503 } ${NOT_REPLIED} !{ res.hdr(X-Cf-RouterError) -m found }`,
@@ -115,6 +118,27 @@ function session(options: Options): string[] {
   return [
     `http-request set-var(txn.sticky) req.cook(__VCAP_ID__) if ${both}`,
     'http-request set-var(txn.srv) var(txn.sticky) if { var(txn.sticky) -m found } !{ var(txn.want) -m found }',
+  ];
+}
+
+/**
+ * On a route of several apps the instance is chosen here, since the app is told who it is before HAProxy chooses. One
+ * that fails is still replaced by another, which is then told the name of the first.
+ */
+function appOfShared({ instances }: Files): string[] {
+  const backend = '%[var(txn.route),field(1,|)]';
+  const own = `set-var-fmt(txn.key) "${backend}/@%[var(txn.srv)]"`;
+  const unowned = `${SHARED} !{ var(txn.owner) -m found }`;
+  return [
+    `http-request ${own} if ${SHARED}`,
+    `http-request set-var(txn.owner) var(txn.key),map(${instances}) if ${SHARED}`,
+    `http-request set-var(txn.count) var(txn.route),field(2,*) if ${unowned}`,
+    `http-request set-var-fmt(txn.key) "${backend}/#%[rand,mod(txn.count)]" if ${unowned}`,
+    `http-request set-var(txn.srv) var(txn.key),map(${instances}) if ${unowned}`,
+    `http-request ${own} if ${unowned}`,
+    `http-request set-var(txn.owner) var(txn.key),map(${instances}) if ${unowned}`,
+    `http-request set-header X-CF-ApplicationID %[var(txn.owner)] if ${SHARED}`,
+    `http-request del-header X-CF-ApplicationID if ${unowned}`,
   ];
 }
 

@@ -1,7 +1,7 @@
 import type { Endpoint } from '../proxy.ts';
 import type { AdminSocket } from './admin-socket.ts';
 import type { filesOf } from './config-file.ts';
-import { parseManner } from './server.ts';
+import { parseRouteValue, readTarget } from './slot-maps.ts';
 import type { Slot } from './slots.ts';
 
 const MAINTENANCE = 1;
@@ -23,25 +23,16 @@ export async function readSlots(admin: AdminSocket, files: ReturnType<typeof fil
     if (name.startsWith('be_')) slots.set(name, blankSlot(name));
   }
   for (const [key, value] of await readMap(admin, files.routes)) {
-    const [name = '', app = ''] = value.split('|');
+    const { name, app } = parseRouteValue(value);
     const slot = slots.get(name);
     if (!slot) continue;
-    Object.assign(slot, { uri: key.replace(/\/$/, ''), app, isMapped: true });
+    Object.assign(slot, { uri: key.replace(/\/$/, ''), app, mapped: value });
   }
   for (const line of (await admin.query('show servers state')).split('\n')) addServer(line, slots);
   for (const [key, id] of await readMap(admin, files.instances)) {
     const slash = key.indexOf('/');
     const slot = slots.get(key.slice(0, slash));
-    const target = key.slice(slash + 1);
-    slot?.targets.set(target, id);
-    if (target.startsWith('~')) {
-      const spoken = slot?.servers.get(target.slice(1));
-      if (spoken) spoken.endpoint = { ...spoken.endpoint, ...parseManner(id) };
-      continue;
-    }
-    const server = slot?.servers.get(id);
-    if (server)
-      server.endpoint = { ...server.endpoint, app: target.split(':')[0] ?? '', index: target.split(':')[1] ?? '' };
+    if (slot) readTarget(slot, key.slice(slash + 1), id);
   }
   return [...slots.values()];
 }
@@ -71,5 +62,5 @@ async function readMap(admin: AdminSocket, file: string): Promise<[string, strin
 }
 
 function blankSlot(name: string): Slot {
-  return { name, uri: undefined, app: '', isMapped: false, servers: new Map(), targets: new Map() };
+  return { name, uri: undefined, app: '', mapped: undefined, servers: new Map(), targets: new Map() };
 }

@@ -2,6 +2,7 @@ import { placeOf } from '../../core/route-table.ts';
 import type { Endpoint, Pool, ProxyChange } from '../proxy.ts';
 import type { filesOf } from './config-file.ts';
 import { bringUp, type EndpointTls, mannerOf, serverOf } from './server.ts';
+import { endpointsOf, routeValue, wantedTargets } from './slot-maps.ts';
 
 /** A server in a backend; one that left its route stays, in maintenance, until HAProxy lets it be deleted. */
 export type SlotServer = {
@@ -14,10 +15,10 @@ export type Slot = {
   readonly name: string;
   uri: string | undefined;
   app: string;
-  /** Is the uri in HAProxy's map? */
-  isMapped: boolean;
+  /** What HAProxy's map of routes says for the uri; undefined = the uri is not in it. */
+  mapped: string | undefined;
   readonly servers: Map<string, SlotServer>;
-  /** `app:index` → server, and `~server` → its manner, as HAProxy's map has it. */
+  /** What HAProxy's map of instances says. */
   readonly targets: Map<string, string>;
 };
 
@@ -28,8 +29,8 @@ type Touch = { slot: Slot; id: string; before: { state: SlotServer['state']; end
 type Batch = {
   readonly touched: Map<string, Touch>;
   readonly unmapped: Map<string, Slot>;
-  readonly renamed: Set<Slot>;
-  readonly opened: Set<Slot>;
+  /** Whose value in the map of routes may be another. */
+  readonly routed: Set<Slot>;
   reload: string | undefined;
 };
 
@@ -81,7 +82,7 @@ export class Slots {
       for (const endpoint of endpoints) this.#putEndpoint(uri, endpoint, batch);
     }
     for (const slot of this.#byUri.values()) {
-      slot.isMapped = true;
+      slot.mapped = routeValue(slot);
       for (const [key, id] of wantedTargets(slot)) slot.targets.set(key, id);
     }
   }
@@ -122,7 +123,7 @@ export class Slots {
       for (const { endpoint, state } of slot.servers.values()) {
         if (state === 'up') backends.push(`  server ${endpoint.id} ${serverOf(endpoint, this.#tls)}`);
       }
-      if (slot.uri !== undefined) routes.push(`${slot.uri}/ ${mapValue(slot)}`);
+      if (slot.uri !== undefined) routes.push(`${slot.uri}/ ${routeValue(slot)}`);
       for (const [key, id] of slot.targets) instances.push(`${slot.name}/${key} ${id}`);
     }
     const text = (lines: readonly string[]) => `${lines.join('\n')}\n`;
@@ -146,8 +147,8 @@ export class Slots {
   #openRoute(uri: string, app: string, batch: Batch): void {
     const known = this.#byUri.get(uri);
     if (known) {
-      if (known.app !== app) batch.renamed.add(known);
       known.app = app;
+      batch.routed.add(known);
       return;
     }
     const name = this.#free.pop();
@@ -156,13 +157,13 @@ export class Slots {
       name: name ?? `none_${uri}`,
       uri,
       app,
-      isMapped: false,
+      mapped: undefined,
       servers: new Map(),
       targets: new Map(),
     };
     this.#byUri.set(uri, slot);
     this.#byName.set(slot.name, slot);
-    batch.opened.add(slot);
+    batch.routed.add(slot);
   }
 
   #closeRoute(uri: string, batch: Batch): void {
@@ -171,9 +172,9 @@ export class Slots {
     for (const id of slot.servers.keys()) this.#takeEndpoint(uri, id, batch);
     this.#byUri.delete(uri);
     slot.uri = undefined;
-    batch.opened.delete(slot);
-    if (slot.isMapped) batch.unmapped.set(uri, slot);
-    slot.isMapped = false;
+    batch.routed.delete(slot);
+    if (slot.mapped !== undefined) batch.unmapped.set(uri, slot);
+    slot.mapped = undefined;
     this.#retire(slot);
   }
 
@@ -217,6 +218,7 @@ export class Slots {
     const slots = new Set<Slot>();
     for (const { slot, id, before } of batch.touched.values()) {
       slots.add(slot);
+      batch.routed.add(slot);
       const server = slot.servers.get(id);
       if (server?.state === 'up') {
         stages.add.push(...bringUp(`${slot.name}/${id}`, { endpoint: server.endpoint, tls: this.#tls }, before));
@@ -231,15 +233,15 @@ export class Slots {
 
   #mapCommands(batch: Batch): string[] {
     const commands: string[] = [];
-    const command = (verb: string, uri: string, slot?: Slot) =>
-      commands.push(`${verb} map ${this.#files.routes} ${uri}/${slot ? ` ${mapValue(slot)}` : ''}`);
-    for (const slot of batch.opened) {
+    const command = (verb: string, uri: string, value = '') =>
+      commands.push(`${verb} map ${this.#files.routes} ${uri}/ ${value}`.trimEnd());
+    for (const slot of batch.routed) {
       if (slot.uri === undefined) continue;
-      command(batch.unmapped.delete(slot.uri) ? 'set' : 'add', slot.uri, slot);
-      slot.isMapped = true;
-      batch.renamed.delete(slot);
+      const value = routeValue(slot);
+      const isKnown = batch.unmapped.delete(slot.uri) || slot.mapped !== undefined;
+      if (slot.mapped !== value) command(isKnown ? 'set' : 'add', slot.uri, value);
+      slot.mapped = value;
     }
-    for (const slot of batch.renamed) if (slot.uri !== undefined) command('set', slot.uri, slot);
     for (const uri of batch.unmapped.keys()) command('del', uri);
     return commands;
   }
@@ -267,8 +269,7 @@ const USE_SERVER = '  use-server %[var(txn.srv)] if { var(txn.srv) -m found }';
 const newBatch = (): Batch => ({
   touched: new Map(),
   unmapped: new Map(),
-  renamed: new Set(),
-  opened: new Set(),
+  routed: new Set(),
   reload: undefined,
 });
 
@@ -283,25 +284,3 @@ function touch(batch: Batch, slot: Slot, id: string): Touch {
   }
   return found;
 }
-
-function endpointsOf(slot: Slot): Endpoint[] {
-  return [...slot.servers.values()].filter(({ state }) => state === 'up').map(({ endpoint }) => endpoint);
-}
-
-/** `app:index` → the youngest server that is it, and `~server` → its manner. */
-function wantedTargets(slot: Slot): Map<string, string> {
-  const wanted = new Map<string, string>();
-  for (const endpoint of endpointsOf(slot)) {
-    const { app, index, id } = endpoint;
-    if (app && index) wanted.set(`${app}:${index}`, id);
-    const manner = mannerOf(endpoint);
-    if (manner !== undefined) wanted.set(`~${id}`, manner);
-  }
-  return wanted;
-}
-
-const mapValue = (slot: Slot) => {
-  const uri = slot.uri ?? '';
-  const slash = uri.indexOf('/');
-  return `${slot.name}|${slot.app}|${slash < 0 ? '/' : uri.slice(slash)}`;
-};
