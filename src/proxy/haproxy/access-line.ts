@@ -1,5 +1,5 @@
 import type { AccessRecord } from '../proxy.ts';
-import { appOf } from './slot-maps.ts';
+import { appOf } from './slot.ts';
 
 /**
  * Fields by tabs: short ones first, those a client chooses last, so that a cut line loses the least. HAProxy's own

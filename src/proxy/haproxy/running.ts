@@ -1,8 +1,7 @@
 import type { Endpoint } from '../proxy.ts';
 import type { AdminSocket } from './admin-socket.ts';
 import type { filesOf } from './config-file.ts';
-import { parseRouteValue, readTarget } from './slot-maps.ts';
-import type { Slot } from './slots.ts';
+import { parseRouteValue, readTarget, type Slot } from './slot.ts';
 
 const MAINTENANCE = 1;
 

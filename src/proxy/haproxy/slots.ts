@@ -2,25 +2,7 @@ import { placeOf } from '../../core/route-table.ts';
 import type { Endpoint, Pool, ProxyChange } from '../proxy.ts';
 import type { filesOf } from './config-file.ts';
 import { bringUp, type EndpointTls, mannerOf, serverOf } from './server.ts';
-import { endpointsOf, routeValue, wantedTargets } from './slot-maps.ts';
-
-/** A server in a backend; one that left its route stays, in maintenance, until HAProxy lets it be deleted. */
-export type SlotServer = {
-  endpoint: Endpoint;
-  state: 'up' | 'leaving';
-};
-
-/** A backend of HAProxy. Blank ones wait for a route, since 2.6 cannot make new ones at run time. */
-export type Slot = {
-  readonly name: string;
-  uri: string | undefined;
-  app: string;
-  /** What HAProxy's map of routes says for the uri; undefined = the uri is not in it. */
-  mapped: string | undefined;
-  readonly servers: Map<string, SlotServer>;
-  /** What HAProxy's map of instances says. */
-  readonly targets: Map<string, string>;
-};
+import { endpointsOf, routeValue, type Slot, type SlotServer, wantedTargets } from './slot.ts';
 
 /** What to tell HAProxy, or that only a new configuration can do it. */
 export type Plan = { readonly commands: readonly string[] } | { readonly reload: string };

@@ -1,6 +1,23 @@
 import type { Endpoint } from '../proxy.ts';
 import { mannerOf, parseManner } from './server.ts';
-import type { Slot } from './slots.ts';
+
+/** A server in a backend; one that left its route stays, in maintenance, until HAProxy lets it be deleted. */
+export type SlotServer = {
+  endpoint: Endpoint;
+  state: 'up' | 'leaving';
+};
+
+/** A backend of HAProxy. Blank ones wait for a route, since 2.6 cannot make new ones at run time. */
+export type Slot = {
+  readonly name: string;
+  uri: string | undefined;
+  app: string;
+  /** What HAProxy's map of routes says for the uri; undefined = the uri is not in it. */
+  mapped: string | undefined;
+  readonly servers: Map<string, SlotServer>;
+  /** What HAProxy's map of instances says. */
+  readonly targets: Map<string, string>;
+};
 
 /**
  * A backend as the map of routes has it: `backend|app|path`. When several apps share the route, `*<endpoints>*` is before
