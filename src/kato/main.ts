@@ -6,6 +6,7 @@ import { tellCommand } from './cluster/teller.ts';
 import { configCommand } from './commands/config.ts';
 import { dataCommand } from './commands/data.ts';
 import { infoCommand } from './commands/info.ts';
+import { inspectCommand } from './commands/inspect.ts';
 import { lifecycleCommands } from './commands/lifecycle.ts';
 import { nodeCommand } from './commands/node.ts';
 import { opCommand } from './commands/op.ts';
@@ -56,6 +57,7 @@ export async function kato(args: string[], signal: AbortSignal): Promise<number>
     roleCommand,
     nodeCommand,
     configCommand,
+    inspectCommand,
     opCommand,
     dataCommand,
     versionCommand,
