@@ -13,6 +13,7 @@ export const remoteCommands: readonly string[] = [
     'process',
     'role',
     'inspect',
+    'history',
     'report',
     'op',
     'relocate',

@@ -1,19 +1,24 @@
 import { Command, CommanderError } from 'commander';
 import { platformVersion } from '../contract/version.ts';
+import { isRecorded } from '../core/command-record.ts';
 import { takeNodeNames } from '../core/node-commands.ts';
 import { runOnNodes } from './cluster/fan-out.ts';
 import { tellCommand } from './cluster/teller.ts';
 import { configCommand } from './commands/config.ts';
 import { dataCommand } from './commands/data.ts';
+import { debugCommand } from './commands/debug.ts';
+import { historyCommand } from './commands/history.ts';
 import { infoCommand } from './commands/info.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { lifecycleCommands } from './commands/lifecycle.ts';
 import { nodeCommand } from './commands/node.ts';
 import { opCommand } from './commands/op.ts';
 import { processCommand } from './commands/process.ts';
+import { reportCommand } from './commands/report.ts';
 import { roleCommand } from './commands/role.ts';
 import { statusCommand } from './commands/status.ts';
 import { versionCommand } from './commands/version.ts';
+import { rememberCommand } from './history-file.ts';
 import { formatRefusal, Refusal } from './refusal.ts';
 
 const EXAMPLES = `
@@ -60,6 +65,9 @@ export async function kato(args: string[], signal: AbortSignal): Promise<number>
     inspectCommand,
     opCommand,
     dataCommand,
+    historyCommand,
+    reportCommand,
+    debugCommand,
     versionCommand,
   ]) {
     add(program, context);
@@ -72,6 +80,16 @@ export async function kato(args: string[], signal: AbortSignal): Promise<number>
     const isTaken = command.options.some(({ short }) => short === '-y');
     command.option(isTaken ? '--yaml' : '-y, --yaml', 'print the result as YAML');
   }
+  let remember: ((code: number) => Promise<void>) | undefined;
+  program.hook('preAction', async (_program, command) => {
+    if (isRecorded(wordsOf(command))) remember = await rememberCommand(args);
+  });
+  const code = await run(program, args, context);
+  await remember?.(code);
+  return code;
+}
+
+async function run(program: Command, args: string[], context: { outcome: { code: number } }): Promise<number> {
   try {
     await program.parseAsync(args, { from: 'user' });
     return context.outcome.code;
@@ -80,6 +98,11 @@ export async function kato(args: string[], signal: AbortSignal): Promise<number>
     process.stderr.write(`kato: ${formatRefusal(error)}\n`);
     return 1;
   }
+}
+
+/** A command's names, the program's own left out: `config`, `set`. */
+function wordsOf(command: Command): string[] {
+  return command.parent === null ? [] : [...wordsOf(command.parent), command.name()];
 }
 
 function descendants(command: Command): Command[] {

@@ -1,11 +1,8 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Bus } from '../bus/bus.ts';
 import { componentPart } from '../bus/component.ts';
+import { CertificateFolder } from '../platform/certificate-folder.ts';
 import type { Boot } from '../platform/config.ts';
-import { isMissing } from '../platform/files.ts';
 import { part } from '../platform/lifecycle.ts';
-import type { Paths } from '../platform/paths.ts';
 import { TopologyFile } from '../platform/topology-file.ts';
 import { Haproxy } from '../proxy/haproxy/haproxy.ts';
 import type { EndpointTls } from '../proxy/haproxy/server.ts';
@@ -15,7 +12,8 @@ import type { Role } from './role.ts';
 export const router: Role = async (boot, bus) => {
   const balancers = await TopologyFile.open(boot.paths.topologyFile, 'load_balancer', boot);
   const trusted = () => [...boot.config.router.trustedProxies, ...balancers.nodes().map(({ address }) => address)];
-  const proxy = await buildProxy(boot, trusted());
+  const certificates = await CertificateFolder.open(boot.paths, boot);
+  const proxy = buildProxy(boot, { trustedProxies: trusted(), certificates: certificates.paths() });
   const control = buildRouter(boot, bus, proxy);
   return [
     part('router', async () => {
@@ -29,11 +27,21 @@ export const router: Role = async (boot, bus) => {
         balancers[Symbol.dispose]();
       };
     }),
+    part('certificates', () => {
+      const subscription = certificates.onChange((paths) => void proxy.certify(paths));
+      return () => {
+        subscription[Symbol.dispose]();
+        certificates[Symbol.dispose]();
+      };
+    }),
     componentPart({ type: 'Router', bus, boot, varz: () => control.varz(), unwell: () => control.unwell() }),
   ];
 };
 
-async function buildProxy(boot: Boot, trustedProxies: readonly string[]): Promise<Haproxy> {
+function buildProxy(
+  boot: Boot,
+  outside: { trustedProxies: readonly string[]; certificates: readonly string[] },
+): Haproxy {
   const { router: config } = boot.config;
   const endpointTls = endpointTlsOf(boot);
   const isRoot = process.getuid?.() === 0;
@@ -42,7 +50,6 @@ async function buildProxy(boot: Boot, trustedProxies: readonly string[]): Promis
       directory: boot.paths.router,
       httpPort: config.httpPort,
       httpsPort: config.httpsPort,
-      certificates: await certificates(boot.paths),
       minTlsVersion: config.minTlsVersion,
       threads: config.threads,
       maxConnections: config.maxConnections,
@@ -50,7 +57,7 @@ async function buildProxy(boot: Boot, trustedProxies: readonly string[]): Promis
       requestTimeoutS: config.requestTimeoutS,
       tunnelTimeoutS: config.tunnelTimeoutS,
       drainMs: config.drainMs,
-      trustedProxies,
+      ...outside,
       stickyCookies: config.stickyCookies,
       ...(isRoot ? { user: 'haproxy' } : {}),
       ...(endpointTls ? { endpointTls } : {}),
@@ -73,15 +80,4 @@ function endpointTlsOf({ config, node, paths }: Boot): EndpointTls | undefined {
   const { endpointCaFile: caFile, endpointCertificate: certificate } = config.router;
   if (caFile) return { caFile, ...(certificate ? { certificate } : {}) };
   return node.isMicro ? undefined : { caFile: paths.caCertificate, certificate: paths.nodeCertificate };
-}
-
-/** The default certificate and those added beside it. */
-async function certificates({ routerCertificate, routerCertificates }: Paths): Promise<string[]> {
-  try {
-    const names = (await readdir(routerCertificates)).filter((name) => name.endsWith('.pem')).sort();
-    return [routerCertificate, ...names.map((name) => join(routerCertificates, name))];
-  } catch (error) {
-    if (isMissing(error)) return [routerCertificate];
-    throw error;
-  }
 }

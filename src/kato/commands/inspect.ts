@@ -19,6 +19,7 @@ import { listProcesses } from '../../core/role-plan.ts';
 import { closest } from '../../core/spelling.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { exec } from '../../platform/exec.ts';
+import { readTextIfExists } from '../../platform/files.ts';
 import { listListeners } from '../../platform/listeners.ts';
 import { isProcessOf } from '../../supervisor/orphans.ts';
 import { certificateFacts } from '../inspect/certificate-facts.ts';
@@ -30,10 +31,13 @@ import { Refusal } from '../refusal.ts';
 import { table } from '../terminal.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 
+/** A busy machine is slow, which is not the same as unwell. */
+const ANSWER_MS = 5000;
+
 type Check = (node: Node, probe: ReadinessProbe) => Promise<Finding[]>;
 
 const checks: Readonly<Record<string, Check>> = {
-  processes: async (node, probe) => judgeProcesses(await probe.look(listProcesses(node.file))),
+  processes: async (node, probe) => judgeProcesses(await probe.look(listProcesses(node.file), ANSWER_MS)),
   clock: async (node) => judgeClock({ skewMs: await clockSkewMs(node), hasTimeService: await hasTimeService() }),
   disk: async (node) => judgeDisks(await diskFacts(node)),
   memory: async () => judgeMemory(await memoryFacts()),
@@ -69,24 +73,39 @@ export function inspectCommand(program: Command, context: CommandContext): void 
       for (const name of wanted) requireCheck(name);
       const node = await openNode();
       await using probe = new ReadinessProbe(node);
-      const findings: Finding[] = [];
-      for (const name of wanted) findings.push(...((await checks[name]?.(node, probe)) ?? []));
+      const findings = await inspectNode(node, probe, wanted);
       terminalOf(command).result(format(findings), findings);
       if (findings.some(({ state }) => state === 'wrong')) context.outcome.code = 1;
     });
+}
+
+/** What these checks find; all of them when none is named. */
+export async function inspectNode(
+  node: Node,
+  probe: ReadinessProbe,
+  names: readonly string[] = Object.keys(checks),
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const name of names) findings.push(...((await checks[name]?.(node, probe)) ?? []));
+  return findings;
 }
 
 async function inspectPorts({ file, config, paths }: Node): Promise<Finding[]> {
   const listeners = await listListeners();
   const own = new Set<number>();
   for (const pid of new Set(listeners.map((one) => one.pid))) {
-    if (pid > 0 && (await isProcessOf(paths.state, pid))) own.add(pid);
+    if (pid > 0 && ((await isProcessOf(paths.state, pid)) || (await isSupervisor(paths.supervisor, pid)))) own.add(pid);
   }
   return judgePorts(listeners, {
     uses: portsOf(file, config),
     nodeAddress: file.address,
     isOwn: ({ pid }) => own.has(pid),
   });
+}
+
+/** The supervisor is started by hand or at boot, and does not have the environment of what it starts. */
+async function isSupervisor(folder: string, pid: number): Promise<boolean> {
+  return ((await readTextIfExists(`/proc/${pid}/cmdline`)) ?? '').includes(`${folder}/`);
 }
 
 function requireCheck(name: string): void {

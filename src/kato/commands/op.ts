@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type CommandContext, describe } from './command.ts';
+import { certificateCommand } from './op-certificate.ts';
 import { firewallCommand } from './op-firewall.ts';
 
 /** `kato op …`: single operations on this machine. */
@@ -9,4 +10,5 @@ export function opCommand(program: Command, _context: CommandContext): void {
     .summary('operations on this machine')
     .description(describe('Operations on this machine.', 'kato op firewall', 'kato op firewall --off'));
   firewallCommand(group);
+  certificateCommand(group);
 }

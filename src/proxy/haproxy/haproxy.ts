@@ -20,7 +20,7 @@ const LIFE_MS = 100;
  */
 export class Haproxy implements DataPlane {
   /** One copy, which the process reads too: whose headers are believed changes at run time. */
-  readonly #options: HaproxyOptions & { trustedProxies: readonly string[] };
+  readonly #options: HaproxyOptions & { trustedProxies: readonly string[]; certificates: readonly string[] };
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #process: HaproxyProcess;
@@ -99,6 +99,14 @@ export class Haproxy implements DataPlane {
       if ([...addresses].sort().join() === [...this.#options.trustedProxies].sort().join()) return;
       this.#options.trustedProxies = addresses;
       if (this.#isRunning) await this.#reload('other balancers are before us');
+    });
+  }
+
+  /** Serves these certificates, the default one first, from now on; also when only their content changed. */
+  certify(certificates: readonly string[]): Promise<void> {
+    return this.#serially(async () => {
+      this.#options.certificates = certificates;
+      if (this.#isRunning) await this.#reload('the certificates changed');
     });
   }
 
