@@ -12,8 +12,10 @@ import type { Paths } from '../../platform/paths.ts';
 
 import type { Node } from '../node.ts';
 
-import { readOrMakeSecrets } from '../setup/secrets.ts';
+import { readOrMakeSecrets, readSecrets } from '../setup/secrets.ts';
 import { readS3Keys } from '../setup/state-folder.ts';
+import type { DatabaseServer } from '../store/database-server.ts';
+import { readSecretSettings } from '../store/secret-settings.ts';
 import { blobKinds, dumpDatabase, holdBlobs, type ReferredBlob, readStoredSettings } from '../store/snapshot.ts';
 import { writeArchive } from './archive-writer.ts';
 import { openServer } from './server.ts';
@@ -46,7 +48,7 @@ export async function exportPlatform(node: Node, options: ExportOptions): Promis
   const { paths, file: self, config } = node;
   const server = await openServer(node);
   const kinds = options.kind === 'platform' ? blobKinds.filter((kind) => !options.without.includes(kind)) : [];
-  const blobs = await openBlobs(node);
+  const blobs = await openBlobs({ ...node, server });
   if (kinds.length > 0) await blobs.check();
   await using folder = await workFolder(paths);
   // Held before the database is looked at: what it speaks of then stays.
@@ -68,7 +70,7 @@ export async function exportPlatform(node: Node, options: ExportOptions): Promis
       missing: found.missing,
       left: blobKinds.filter((kind) => !kinds.includes(kind)),
     };
-    const identity = await readIdentity(node, await readStoredSettings(server));
+    const identity = await readIdentity(node, server);
     options.say(`writing ${found.blobs.length} blobs`);
     const damaged = await writeArchive(
       options.file,
@@ -82,14 +84,23 @@ export async function exportPlatform(node: Node, options: ExportOptions): Promis
   }
 }
 
-/** The blob store, as the controllers use it. @param place `s3`: keys other than this node's own */
+/** The blob store, as the controllers use it. @param place `s3`: keys other than this cluster's own */
 export async function openBlobs(
-  place: Pick<Node, 'config' | 'paths'> & { s3?: CredentialsFile['s3'] },
+  place: Pick<Node, 'config' | 'paths'> & { s3?: CredentialsFile['s3']; server: DatabaseServer },
 ): Promise<BlobStore> {
   const { config, paths } = place;
-  const s3 = place.s3 ?? (await readS3Keys(paths));
+  const s3 = config.blobs.kind === 's3' ? (place.s3 ?? (await findS3Keys(paths, place.server))) : undefined;
   const credentials = { bus: { servers: [], user: '', password: '', caFile: '' }, ...(s3 === undefined ? {} : { s3 }) };
   return openBlobStore({ config, paths, credentials, log: silentLog });
+}
+
+async function findS3Keys(paths: Paths, server: DatabaseServer): Promise<CredentialsFile['s3']> {
+  const { encryptionKey } = await readSecrets(paths);
+  const settings = await readSecretSettings(server, encryptionKey);
+  const accessKeyId = settings['blobs.s3.accessKeyId'];
+  const secretAccessKey = settings['blobs.s3.secretAccessKey'];
+  if (accessKeyId === undefined || secretAccessKey === undefined) return readS3Keys(paths);
+  return { accessKeyId, secretAccessKey };
 }
 
 /** A folder of root's alone, removed when disposed; what an interrupted run left goes too. */
@@ -107,8 +118,9 @@ async function isRunning(pid: string): Promise<boolean> {
   return (await readTextIfExists(join('/proc', pid, 'comm'))) !== undefined;
 }
 
-async function readIdentity({ paths, file }: Node, settings: unknown): Promise<ArchiveIdentity> {
-  const s3 = await readS3Keys(paths);
+async function readIdentity({ paths, file, config }: Node, server: DatabaseServer): Promise<ArchiveIdentity> {
+  const settings = await readStoredSettings(server);
+  const s3 = config.blobs.kind === 's3' ? await findS3Keys(paths, server) : undefined;
   const files: Record<string, string> = {};
   for (const path of await identityFiles(paths)) {
     const text = await readTextIfExists(path);

@@ -19,9 +19,11 @@ import {
   copySchema,
   dropReplacedDatabase,
   fillImportDatabase,
+  importDatabase,
   listForsakenBlobs,
   putSettings,
 } from '../store/imported-database.ts';
+import { resealSecretSettings } from '../store/secret-settings.ts';
 import { readStoredSettings } from '../store/snapshot.ts';
 import { findTopology } from '../topology-file.ts';
 import { type Archive, readArchive } from './archive-reader.ts';
@@ -64,7 +66,7 @@ export async function importPlatform(node: Node, options: ImportOptions): Promis
     options.say('checking the archive');
     const archive = await readArchive(options.file, options.passphrase, { ...options, databaseFile: dump });
     await judge(node, archive, options);
-    const blobs = await openBlobsOf(node, archive, options.takes);
+    const blobs = await openBlobsOf(node, { archive, options, server });
     if (archive.sound.length > 0) await storeBlobs(node, blobs, { archive, options });
     options.say('reading the control database of the archive');
     const schemas = options.takes === 'identity' ? allSchemas : allSchemas.filter((schema) => schema !== 'primary');
@@ -76,7 +78,7 @@ export async function importPlatform(node: Node, options: ImportOptions): Promis
     });
     const outcome = await adapt(server, { node, archive, options });
     await stopUsers(node, options);
-    const pending = await prepareSwitch({ server, archive, options, folder: folder.path });
+    const pending = await prepareSwitch({ node, server, archive, options, folder: folder.path });
     await beginSwitch(node.paths, pending);
     await applySwitch(node, pending, options);
     await finish(blobs, pending, options);
@@ -94,7 +96,7 @@ export async function resumeImport(node: Node, options: LifecycleOptions): Promi
   options.say(`finishing the import of ${pending.archive}, which was cut short`);
   await stopUsers(node, options);
   await applySwitch(node, pending, options);
-  await finish(await openBlobs(node), pending, options);
+  await finish(undefined, pending, options);
   return true;
 }
 
@@ -141,10 +143,13 @@ async function judge({ paths, file }: Node, { manifest, sound }: Archive, { take
 type Work = { readonly archive: Archive; readonly options: ImportOptions };
 
 /** Where the blobs will be looked for afterwards. */
-function openBlobsOf(node: Node, { identity }: Archive, takes: PendingSwitch['takes']): Promise<BlobStore> {
-  if (takes === 'data') return openBlobs(node);
+function openBlobsOf(
+  node: Node,
+  { archive: { identity }, options, server }: Work & { server: DatabaseServer },
+): Promise<BlobStore> {
+  if (options.takes === 'data') return openBlobs({ ...node, server });
   const config = decode(ClusterConfig, identity.settings, 'settings of the archive');
-  return openBlobs({ paths: node.paths, config, s3: identity.s3 });
+  return openBlobs({ paths: node.paths, config, s3: identity.s3, server });
 }
 
 /** Blobs are stored under their own names beside what is there; those of an earlier attempt are not stored again. */
@@ -178,11 +183,12 @@ async function adapt(server: DatabaseServer, { node, archive, options }: Work & 
 }
 
 async function prepareSwitch({
+  node,
   server,
   archive,
   options,
   folder,
-}: Work & { server: DatabaseServer; folder: string }): Promise<PendingSwitch> {
+}: Work & { node: Node; server: DatabaseServer; folder: string }): Promise<PendingSwitch> {
   const { identity } = archive;
   const common = { archive: options.file, takes: options.takes, identity };
   if (options.takes === 'identity') return { ...common, settings: identity.settings, forsaken: [] };
@@ -191,6 +197,11 @@ async function prepareSwitch({
   await using writing = await open(path, 'wx', 0o600);
   await using reading = await open(path, 'r');
   await copySchema(server, 'primary', { writeFd: writing.fd, readFd: reading.fd, signal: options.signal });
+  await resealSecretSettings(server, {
+    database: importDatabase,
+    from: (await readSecrets(node.paths)).encryptionKey,
+    to: identity.secrets.encryptionKey,
+  });
   const settings = importedSettings(identity.settings, await readStoredSettings(server));
   await putSettings(server, settings);
   return { ...common, settings, forsaken: await listForsakenBlobs(server) };
@@ -202,10 +213,12 @@ async function stopUsers(node: Node, options: LifecycleOptions): Promise<void> {
   await stopProcesses(node, users, options);
 }
 
-async function finish(blobs: BlobStore, pending: PendingSwitch, options: LifecycleOptions): Promise<void> {
+async function finish(blobs: BlobStore | undefined, pending: PendingSwitch, options: LifecycleOptions): Promise<void> {
   const node = await openNode();
   await startProcesses(node, listProcesses(node.file), options);
-  for (const key of pending.forsaken) await blobs.delete(key);
-  await dropReplacedDatabase(await openServer(node));
+  const server = await openServer(node);
+  const store = blobs ?? (await openBlobs({ ...node, server }));
+  for (const key of pending.forsaken) await store.delete(key);
+  await dropReplacedDatabase(server);
   await endSwitch(node.paths);
 }

@@ -66,8 +66,7 @@ export async function applySwitch(node: Node, pending: PendingSwitch, options: L
     mode: 0o640,
   });
   const { bus } = decode(ClusterConfig, pending.settings, 'settings of the archive');
-  const s3 = pending.takes === 'identity' ? pending.identity.s3 : undefined;
-  await writeCredentials(paths, stackato, { busPort: bus.port, ...(s3 === undefined ? {} : { s3 }) });
+  await writeCredentials(paths, stackato, { busPort: bus.port });
   await prepareControlDatabase(ownServer(paths, secrets.database), secrets.database, { isCluster: !file.isMicro });
   if (pending.takes === 'identity') await takeIdentity(node, pending, options);
 }

@@ -136,10 +136,10 @@ async function writeClusterFile(paths: Paths, context: SetupContext, stackato: S
 export async function writeCredentials(
   paths: Paths,
   stackato: SystemUser,
-  options: { busPort: number; s3?: CredentialsFile['s3'] },
+  options: { busPort: number },
 ): Promise<boolean> {
   const secrets = await readOrMakeSecrets(paths);
-  const s3 = options.s3 ?? (await readS3Keys(paths));
+  const s3 = await readS3Keys(paths);
   let wrote = false;
   for (const name of busUserNames) {
     const own = credentialsOf(name, paths, { ...secrets, busPort: options.busPort });
