@@ -62,6 +62,9 @@ export const subjects = {
   stagingStop: subject(fixed('staging.stop'), staging.StagingStop),
 
   appLog: subject((appGuid: string) => `logyard.app.${appGuid}`, log.AppLog),
+  logyardPeer: subject(fixed('logyard.peer'), log.LogPeer),
+  logyardPeerApps: subject((id: string) => `logyard.peer.${id}.apps`, log.LogPeerApps, log.LogPeerAppsReply),
+  logyardPeerRead: subject((id: string) => `logyard.peer.${id}.read`, log.LogPeerRead, log.LogPeerLines),
   systemLog: subject((process: string) => `logyard.system.${process}`, log.SystemLog),
 
   nodeStatus: subject(fixed('stackato.node.status'), cluster.NodeStatus),

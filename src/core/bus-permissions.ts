@@ -65,7 +65,14 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
     },
   ],
   aok: [everyone, registrant],
-  logyard: [everyone, registrant, { hears: any(s.appLog, s.systemLog) }],
+  logyard: [
+    everyone,
+    registrant,
+    {
+      says: any(s.logyardPeer, s.logyardPeerApps, s.logyardPeerRead),
+      hears: any(s.appLog, s.systemLog, s.logyardPeer, s.logyardPeerApps, s.logyardPeerRead),
+    },
+  ],
   health_manager: [
     everyone,
     {

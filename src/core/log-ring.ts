@@ -80,6 +80,11 @@ export class LogRing {
     return query.isDescending ? found.reverse() : found;
   }
 
+  /** Every line, oldest first. */
+  all(): KeptLine[] {
+    return this.#lines.slice(this.#first) as KeptLine[];
+  }
+
   /** The newest `count` lines, oldest first. */
   recent(count: number): KeptLine[] {
     return this.#lines.slice(Math.max(this.#first, this.#lines.length - count)) as KeptLine[];

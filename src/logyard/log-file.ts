@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { appendFile, rename } from 'node:fs/promises';
+import { appendFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeptLine } from '../core/log-ring.ts';
+import { writeFileAtomic } from '../platform/files.ts';
 
 /** `[time, source, instance, type, text, number of the tags]`; tags are written before their first use in a file. */
 type LineRecord = [at: string, source: string, instance: string, type: 'OUT' | 'ERR', text: string, tags: number];
@@ -18,6 +19,7 @@ export class LogFile {
   #lines = 0;
   #bytes = 0;
   #isTorn = false;
+  #isReplaced = false;
   #lastTags: { readonly tags: KeptLine['tags']; readonly number: number } | undefined;
 
   constructor(directory: string, app: string, limits: FileLimits) {
@@ -33,6 +35,12 @@ export class LogFile {
   add(line: KeptLine): void {
     this.#pending.push(line);
     if (this.#pending.length > 2 * this.#limits.lines) this.#pending = this.#pending.slice(-this.#limits.lines);
+  }
+
+  /** Takes lines that stand for everything so far, from the next flush on. */
+  replace(lines: readonly KeptLine[]): void {
+    this.#pending = [...lines];
+    this.#isReplaced = true;
   }
 
   /** The lines on disk, oldest first; what a crash has torn is left out. */
@@ -52,6 +60,7 @@ export class LogFile {
     const lines = this.#pending;
     if (lines.length === 0) return;
     this.#pending = [];
+    if (this.#isReplaced) return this.#rewrite(lines);
     if (this.#lines >= this.#limits.lines || this.#bytes >= this.#limits.bytes) await this.#rotate();
     const text = (this.#isTorn ? '\n' : '') + lines.map((line) => this.#format(line)).join('');
     this.#isTorn = false;
@@ -72,6 +81,22 @@ export class LogFile {
 
   async #rotate(): Promise<void> {
     if (existsSync(this.#path)) await rename(this.#path, `${this.#path}.1`);
+    this.#beginFile();
+  }
+
+  /** The file before goes first: lines are rather lost by a crash in between than there twice. */
+  async #rewrite(lines: readonly KeptLine[]): Promise<void> {
+    this.#isReplaced = false;
+    this.#beginFile();
+    const text = lines.map((line) => this.#format(line)).join('');
+    await writeFileAtomic(`${this.#path}.new`, text, 0o600);
+    await rm(`${this.#path}.1`, { force: true });
+    await rename(`${this.#path}.new`, this.#path);
+    this.#lines = lines.length;
+    this.#bytes = text.length;
+  }
+
+  #beginFile(): void {
     this.#tagNumbers.clear();
     this.#lastTags = undefined;
     this.#isTorn = false;

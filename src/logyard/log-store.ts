@@ -76,6 +76,46 @@ export class LogStore {
     return this.#use(app).ring;
   }
 
+  /** Lines kept of one app. */
+  get linesKept(): number {
+    return this.#config.linesKept;
+  }
+
+  /** Apps that had lines since then, epoch ms, sorted. */
+  appsSince(sinceMs: number): string[] {
+    const isRecent = (app: string) => {
+      const kept = this.#apps.get(app);
+      if (kept?.file.isDirty) return true;
+      return (this.#file(app).writtenAtMs() ?? 0) >= sinceMs;
+    };
+    return this.apps().filter(isRecent).sort();
+  }
+
+  /** When lines were last written to disk, epoch ms; 0 for never. */
+  writtenUntilMs(): number {
+    return Math.max(0, ...this.apps().map((app) => this.#file(app).writtenAtMs() ?? 0));
+  }
+
+  /**
+   * Replaces the lines of an app by what `merge` makes of them, oldest first; readers who follow are told nothing.
+   *
+   * @returns how many lines were added
+   */
+  adopt(app: string, merge: (own: readonly KeptLine[]) => readonly KeptLine[]): number {
+    if (!APP_NAME.test(app)) return 0;
+    const { ring, file } = this.#use(app);
+    const own = ring.all();
+    const merged = merge(own);
+    if (merged.length === own.length) return 0;
+    const tags = new Map<string, KeptLine['tags']>();
+    const next = new LogRing({ lines: this.#config.linesKept, bytes: APP_BYTES });
+    for (const line of merged) next.add({ ...line, tags: sharedTags(tags, line.tags) }, line.atNs);
+    file.replace(next.all());
+    this.#bytes += next.bytes - ring.bytes;
+    this.#apps.set(app, { ring: next, file, tags });
+    return merged.length - own.length;
+  }
+
   /** Apps that have lines. */
   apps(): string[] {
     const onDisk = readdirSync(this.#directory).flatMap((name) => (name.endsWith('.log') ? [name.slice(0, -4)] : []));

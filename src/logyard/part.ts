@@ -10,6 +10,7 @@ import { tokenVerifier } from '../platform/token-verifier.ts';
 import { Access, askController } from './access.ts';
 import { LogStore } from './log-store.ts';
 import { logServer } from './server.ts';
+import { SharedLog } from './shared-log.ts';
 
 const LISTEN = '127.0.0.1';
 const IDLE_CHECK_MS = 3_600_000;
@@ -24,6 +25,7 @@ export function logyardParts(boot: Boot, bus: Bus): Part[] {
     ask: askController(`http://${LISTEN}:${controller.port}`),
     clock,
   });
+  let shared: SharedLog | undefined;
   return [
     part('log store', () => {
       const open = [
@@ -32,7 +34,11 @@ export function logyardParts(boot: Boot, bus: Bus): Part[] {
         clock.every(IDLE_CHECK_MS, () => store.removeIdle()),
       ];
       store.removeIdle();
+      const heardUntilMs = store.writtenUntilMs();
+      const made = new SharedLog({ store, bus, clock, log, id: boot.random.hex(16) }, heardUntilMs);
+      shared = made;
       return async () => {
+        await made[Symbol.asyncDispose]();
         for (const one of open) one[Symbol.dispose]();
         // Twice: a flush may be under way that began before the last lines came.
         await store.flush();
@@ -40,7 +46,8 @@ export function logyardParts(boot: Boot, bus: Bus): Part[] {
       };
     }),
     part('log server', async () => {
-      const server = logServer({ store, access, clock, log });
+      if (!shared) throw new Error('the log server needs the log store');
+      const server = logServer({ store, shared, access, clock, log });
       await server.listen({ host: LISTEN, port: logyard.port });
       return () => server.close();
     }),
@@ -49,7 +56,7 @@ export function logyardParts(boot: Boot, bus: Bus): Part[] {
       type: 'Logyard',
       bus,
       boot,
-      varz: () => ({ lines_received: store.taken, ...store.memory }),
+      varz: () => ({ lines_received: store.taken, ...store.memory, peers: shared?.peers ?? 0 }),
     }),
   ];
 }

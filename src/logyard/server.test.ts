@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
+import { MemoryBus } from '../bus/memory.ts';
 import { ClusterConfig } from '../contract/config.ts';
 import { decode } from '../contract/decode.ts';
 import { FakeClock, settle } from '../platform/clock.ts';
@@ -11,6 +12,7 @@ import type { TokenVerifier } from '../platform/token-verifier.ts';
 import { Access } from './access.ts';
 import { LogStore } from './log-store.ts';
 import { logServer } from './server.ts';
+import { SharedLog } from './shared-log.ts';
 
 type Answer = {
   readonly envelopes: { readonly batch: readonly { readonly timestamp: string }[] };
@@ -46,7 +48,8 @@ async function openServer() {
     return `bearer ${app}` === authorization;
   };
   const access = new Access({ verify, ask, clock });
-  const server = logServer({ store, access, clock, log: silentLog });
+  const shared = new SharedLog({ store, bus: new MemoryBus(), clock, log: silentLog, id: 'one' }, 0);
+  const server = logServer({ store, shared, access, clock, log: silentLog });
   await server.listen({ host: '127.0.0.1', port: 0 });
   const port = (server.server.address() as AddressInfo).port;
   const call = async (path: string, token?: string) => {

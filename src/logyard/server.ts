@@ -7,10 +7,12 @@ import type { Access, Reader } from './access.ts';
 import { envelopeOf } from './envelope.ts';
 import type { LogStore } from './log-store.ts';
 import { parseReadQuery, type ReadParameters } from './read-query.ts';
+import type { SharedLog } from './shared-log.ts';
 import { streamLines } from './stream.ts';
 
 export type ServerParts = {
   readonly store: LogStore;
+  readonly shared: SharedLog;
   readonly access: Access;
   readonly clock: Clock;
   readonly log: Log;
@@ -48,7 +50,7 @@ async function read(parts: ServerParts, request: ReadRequest) {
   await readerOf(parts, request, id);
   const parsed = parseReadQuery(request.query);
   if ('fault' in parsed) throw new PlatformError('BadQueryParameter', parsed.fault);
-  const lines = parsed.wantsLogs ? (parts.store.ring(id)?.read(parsed.query) ?? []) : [];
+  const lines = parsed.wantsLogs ? await parts.shared.read(id, parsed.query) : [];
   return { envelopes: { batch: lines.map((line) => envelopeOf(id, line)) } };
 }
 
@@ -78,9 +80,9 @@ async function stream(parts: ServerParts, request: StreamRequest, reply: Fastify
   }
   reply.hijack();
   reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
-  await streamLines(parts.store, parts.clock, {
+  await streamLines(parts, {
     app: id,
-    recent: Math.min(recent, MOST_RECENT),
+    recent: () => (recent > 0 ? parts.shared.recent(id, Math.min(recent, MOST_RECENT)) : Promise.resolve([])),
     to: reply.raw,
     endsAtMs: reader.claims.expiresAtS * 1000,
     isAllowed: () =>

@@ -23,3 +23,42 @@ export const SystemLog = Type.Object({
   process: Type.String(),
   lines: Type.Array(Type.String()),
 });
+
+/** `logyard.peer`: a log server is there. Ours. */
+export const LogPeer = Type.Object({
+  id: Type.String(),
+  since: Type.Integer({ description: 'epoch ms since when it has heard every line; the earliest answers readers' }),
+  leaving: Type.Boolean({ default: false }),
+});
+
+/** `logyard.peer.{id}.apps`: which apps had lines since a time. Ours. */
+export const LogPeerApps = Type.Object({
+  since: Type.Integer({ description: 'epoch ms' }),
+  after: Type.String({ default: '', description: 'the last app of the page before' }),
+});
+export const LogPeerAppsReply = Type.Object({ apps: Type.Array(Type.String()), more: Type.Boolean() });
+
+/** `logyard.peer.{id}.read`: recent lines of one app. Times are epoch ns as text. Ours. */
+export const LogPeerRead = Type.Object({
+  app: Type.String(),
+  start: Type.String({ description: 'inclusive' }),
+  end: Type.String({ description: 'exclusive' }),
+  limit: Type.Integer({ minimum: 1 }),
+  descending: Type.Boolean(),
+});
+
+/** A page of them; `more`: the limit is not reached, but the page is full. */
+export const LogPeerLines = Type.Object({
+  tags: Type.Array(Type.Record(Type.String(), Type.String())),
+  lines: Type.Array(
+    Type.Object({
+      at: Type.String(),
+      source: Type.String(),
+      instance: Type.String(),
+      type: Type.Union([Type.Literal('OUT'), Type.Literal('ERR')]),
+      text: Type.String(),
+      tags: Type.Integer({ description: 'index in the list of tags' }),
+    }),
+  ),
+  more: Type.Boolean(),
+});
