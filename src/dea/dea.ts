@@ -141,6 +141,8 @@ export class Dea {
     const parts = { engine, keeper: this.#keeper, registry: this.registry, clock, log };
     await adopt(parts, await this.#snapshot.load());
     this.#cursors.keepOnly((instance) => this.registry.has(instance));
+    const swept = await engine.sweep();
+    if (swept.length > 0) log.info('swept-leftovers', { swept });
     await this.#shortages.adopt();
     await this.#snapshot.save();
     this.#listen();

@@ -1,4 +1,5 @@
-import { fenceDevices, withdrawFence } from '../container/fence/fence.ts';
+import { fenceDevices } from '../container/fence/fence.ts';
+import { withdrawFence } from '../container/fence/withdraw.ts';
 import { groupByPhase, listProcesses, listPrograms, type ProcessPlan, type ProgramPlan } from '../core/role-plan.ts';
 import { systemClock } from '../platform/clock.ts';
 import { applyFirewall } from '../platform/firewall.ts';
@@ -56,10 +57,12 @@ export async function stopProcesses(
 
 /** Stops everything on this node, the supervisor last, and takes back what containers needed of the kernel. */
 export async function stopNode(node: Node, options: LifecycleOptions): Promise<void> {
-  if (!(await node.supervisor.isRunning()) && (await orphansOf(node)).length === 0) return;
-  await stopProcesses(node, listProcesses(node.file), options);
-  await node.supervisor.shutdown();
-  await closeCode(node.paths);
+  if ((await node.supervisor.isRunning()) || (await orphansOf(node)).length > 0) {
+    await stopProcesses(node, listProcesses(node.file), options);
+    await node.supervisor.shutdown();
+    await closeCode(node.paths);
+  }
+  // Also when nothing ran: what looked after the containers may have been killed.
   await withdrawFence(node.paths.fence, ['dea', 'stager']);
 }
 

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withdrawFence } from '../../src/container/fence/withdraw.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -120,15 +121,26 @@ export class LabNode {
     run('ip', 'link', 'set', this.link, 'up');
   }
 
-  /** Stops everything inside and removes every trace of it. */
+  /** Stops everything inside and removes every trace of it, also of what was killed; what fails does not stop the rest. */
   async remove(): Promise<void> {
     await this.kato(['stop'], { timeoutMs: 120_000 });
     for (const pid of this.#pids()) kill(pid);
     for (let round = 0; round < 50 && this.#pids().length > 0; round++)
       await new Promise((done) => setTimeout(done, 100));
-    for (const mount of mountsBelow(this.#folder)) run('umount', mount);
-    this.#removeNetwork();
-    rmSync(this.#folder, { recursive: true, force: true });
+    const faults: unknown[] = [];
+    const attempt = async (step: () => unknown) => {
+      try {
+        await step();
+      } catch (error) {
+        faults.push(error);
+      }
+    };
+    // Containers have networks of their own, so what holds them was not found by the node's.
+    await attempt(() => withdrawFence(join(this.state, 'fence'), ['dea', 'stager']));
+    for (const mount of mountsBelow(this.#folder)) await attempt(() => run('umount', mount));
+    await attempt(() => this.#removeNetwork());
+    await attempt(() => rmSync(this.#folder, { recursive: true, force: true }));
+    if (faults.length > 0) throw new AggregateError(faults, `something is left of ${this.name} in ${this.#folder}`);
   }
 
   #connect(): void {

@@ -1,6 +1,7 @@
 # Assembles a container in one go: `assemble.pl <call numbers> <key=value> …`, each step when its keys are there.
 #   from, root          copy of the subvolume `from` at `root`
 #   bytes, root         what `root` may take of the disk
+#   pid, users          what users of that process's user namespace may have: `name:number,…` of /proc/sys/user
 #   pid, network=1      network of that process: commands for `ip` come from the input, those of the host, `--`, those inside
 #   pid, root, enter=1, name, files, ids, then `--` and pairs of a folder and its place inside
 #                       puts the process, which waits on an empty root, onto `root` with the mounts it has and the folders
@@ -25,6 +26,7 @@ my ($empty, $dot, $new) = ('', '.', '/root');
 
 snapshot($with{from}, $with{root}) if defined $with{from};
 limit($with{root}, $with{bytes}) if defined $with{bytes};
+limit_users($with{pid}, $with{users}) if defined $with{users};
 connect_network($with{pid}) if defined $with{network};
 enter(@with{qw(pid root name files ids)}) if defined $with{enter};
 
@@ -43,6 +45,33 @@ sub limit {
     open(my $subvolume, '<', $path) or die "$path: $!\n";
     my $arguments = pack('Q6', 0, $EXCLUSIVE, 0, $bytes, 0, 0);
     ioctl($subvolume, $LIMIT, $arguments) or die "$path can't be limited to $bytes bytes: $!\n";
+}
+
+# A namespace's own settings can be seen from inside it only.
+sub limit_users {
+    my ($pid, $limits) = @_;
+    my $space = namespace($pid, 'user');
+    pipe(my $ready, my $say) or die "pipe: $!\n";
+    my $child = fork();
+    die "fork: $!\n" unless defined $child;
+    if ($child == 0) {
+        my $fault = eval { call('setns', fileno $space, 0); set_limits($limits); 1 } ? '' : $@;
+        syswrite($say, $fault || 'done');
+        # Perl's own end would run what belongs to the parent, and the module with a plain exit takes longer to load.
+        kill 'KILL', $$;
+    }
+    close $say;
+    my $answer = do { local $/; <$ready> };
+    waitpid($child, 0);
+    $answer eq 'done' or die "the limits of its users can't be set: $answer\n";
+}
+
+sub set_limits {
+    for my $limit (split /,/, $_[0]) {
+        my ($name, $number) = split /:/, $limit;
+        open(my $file, '>', "/proc/sys/user/$name") or die "$name: $!\n";
+        syswrite($file, $number) or die "$name: $!\n";
+    }
 }
 
 sub connect_network {
@@ -130,7 +159,6 @@ sub user_space {
         call('unshare', $NEW_USERS);
         close $say;
         sysread($hold, my $end, 1);
-        # Perl's own end would run what belongs to the parent, and the module with a plain exit takes longer to load.
         kill 'KILL', $$;
     }
     close $say;

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { exec } from '../../platform/exec.ts';
 import type { BindMount } from '../container.ts';
+import { userLimits } from './kernel-limits.ts';
 
 const PROGRAM = fileURLToPath(new URL('assemble.pl', import.meta.url));
 
@@ -19,11 +20,15 @@ const BY_ARCHITECTURE: Readonly<Record<string, Calls>> = {
   },
 };
 
+const usersText = Object.entries(userLimits)
+  .map((limit) => limit.join(':'))
+  .join(',');
+
 /** What is done of a container, in this order. */
 export type Assembly = {
   /** Copies a subvolume to this root; `bytes` is what may be written to it, 0 = no limit. */
   readonly copy?: { readonly from: string; readonly root: string; readonly bytes: number };
-  /** Commands for `ip`, those of the host and those inside the network of the container's process. */
+  /** Limits users of the container's process; commands for `ip`, those of the host and those inside its network. */
   readonly connect?: { readonly pid: number; readonly outer: string; readonly inner: string };
   /** Puts a process that waits on an empty root onto this one. `fds` can only lower what it has. */
   readonly enter?: {
@@ -44,7 +49,7 @@ export function assembleCommand({ copy, connect, enter }: Assembly, architecture
   const numbers = Object.entries(calls).map(([name, number]) => `${name}=${number}`);
   const settings = [
     ...(copy ? [`from=${copy.from}`, `root=${copy.root}`, ...(copy.bytes > 0 ? [`bytes=${copy.bytes}`] : [])] : []),
-    ...(connect ? [`pid=${connect.pid}`, 'network=1'] : []),
+    ...(connect ? [`pid=${connect.pid}`, `users=${usersText}`, 'network=1'] : []),
     ...(enter
       ? [
           ...[`pid=${enter.pid}`, `root=${enter.root}`, 'enter=1', `name=${enter.hostname}`, `files=${enter.fds}`],

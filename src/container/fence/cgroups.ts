@@ -70,7 +70,8 @@ function unified(mount: string): Cgroups {
 
 /** Version 1, and hybrid hosts, whose version 2 tree has no controllers: one tree per controller. */
 async function separate(mount: string): Promise<Cgroups> {
-  const trees = (await folders(mount)).filter((name) => name !== 'unified');
+  // The one of version 2 counts nothing here, but the runtime makes its groups there too.
+  const trees = await folders(mount);
   const at = (tree: string, path: string, file = '') => join(mount, tree, path, file);
   const hasSwapLimit = await exists(at('memory', '', 'memory.memsw.limit_in_bytes'));
   return {

@@ -7,6 +7,7 @@ import { ContainerError, type Exit } from '../container.ts';
 import type { Cgroups } from './cgroups.ts';
 import { readExit, watchExits } from './exits.ts';
 import type { IdRanges } from './id-ranges.ts';
+import { endMonitor, findInit, findMonitors, isMonitor, removeCgroup, sendSignal } from './monitors.ts';
 import type { Layout, Names } from './naming.ts';
 import type { Network } from './network.ts';
 import { type ContainerRecord, hasRun, readRecord, removeRecord, startTicksOf, writeRecord } from './record.ts';
@@ -16,7 +17,6 @@ import { exists, namesIn, type Store } from './store.ts';
 const SUPERVISE_MS = 1000;
 const RESTORE_MS = 5000;
 const KILL_TIMEOUT_MS = 10_000;
-const CGROUP_TRIES = 50;
 
 export type Entry = {
   record: ContainerRecord;
@@ -62,7 +62,10 @@ export class Containers {
 
   /** Looks after what was found: containers that ended meanwhile, or whose maker died half-way. */
   async adopt(): Promise<void> {
+    const monitors = await findMonitors(this.#tools.layout);
     for (const entry of [...this.#entries.values()]) {
+      const conmonPid = entry.record.conmonPid ?? monitors.get(entry.record.id);
+      if (conmonPid !== undefined) entry.record = { ...entry.record, conmonPid };
       const { record } = entry;
       if (record.phase === 'creating' || record.phase === 'destroying') await this.remove(entry);
       else if (record.phase === 'starting') await this.fail(entry);
@@ -180,7 +183,7 @@ export class Containers {
       entry.ended.resolve(entry.record.exit);
     }
     if (await exists(commands.state(id))) await exec(commands.delete(id));
-    await this.removeCgroup(names.cgroup(id));
+    await removeCgroup(names.cgroup(id), this.#tools);
     await Promise.all([network.release(entry.record), store.remove([layout.root(id)])]);
     await removeRecord(layout, id);
     ids.release(entry.record.firstId);
@@ -235,29 +238,40 @@ export class Containers {
   }
 
   async #kill(entry: Entry): Promise<void> {
-    const { layout, bootId } = this.#tools;
-    const { init, id } = entry.record;
-    const found = init ?? (await this.#initFromFile(id));
-    if (!found || entry.record.bootId !== bootId) return;
+    const { bootId, clock } = this.#tools;
+    if (entry.record.bootId !== bootId) return;
+    const deadlineMs = clock.nowMs() + KILL_TIMEOUT_MS;
+    const found = entry.record.init ?? (await this.#initOf(entry, deadlineMs));
     // With the init of its pid namespace everything in a container ends, however much it forks.
-    if ((await startTicksOf(found.pid)) === found.startTicks) sendSignal(found.pid, 'SIGKILL');
-    const deadlineMs = this.#tools.clock.nowMs() + KILL_TIMEOUT_MS;
-    while (this.#tools.clock.nowMs() < deadlineMs) {
-      const isGone = (await startTicksOf(found.pid)) !== found.startTicks;
-      const conmonPid = entry.record.conmonPid ?? Number(await readTextIfExists(layout.conmonPidFile(id)));
-      const isToldOf = !conmonPid || (await startTicksOf(conmonPid)) === undefined;
-      if (isGone && isToldOf) break;
-      await this.#tools.clock.sleep(2);
+    if (found && (await startTicksOf(found.pid)) === found.startTicks) sendSignal(found.pid, 'SIGKILL');
+    while (clock.nowMs() < deadlineMs) {
+      const isGone = !found || (await startTicksOf(found.pid)) !== found.startTicks;
+      if (isGone && !(await this.#isMonitored(entry))) break;
+      await clock.sleep(2);
     }
-    const exit = await readExit(id, this.#tools);
+    const { conmonPid } = entry.record;
+    if (conmonPid !== undefined && (await this.#isMonitored(entry))) await endMonitor(conmonPid, clock);
+    const exit = await readExit(entry.record.id, this.#tools);
     if (exit) await this.#end(entry, exit);
   }
 
-  async #initFromFile(id: string): Promise<ContainerRecord['init']> {
-    const pid = Number(await readTextIfExists(this.#tools.layout.pidFile(id)));
-    if (!pid) return undefined;
-    const startTicks = await startTicksOf(pid);
-    return startTicks === undefined ? undefined : { pid, startTicks };
+  /** The init that conmon wrote down. One that is still at work would make it after we are through, so it is waited for. */
+  async #initOf(entry: Entry, deadlineMs: number): Promise<ContainerRecord['init']> {
+    const { clock, layout } = this.#tools;
+    const { id } = entry.record;
+    const noted = Number(await readTextIfExists(layout.conmonPidFile(id)));
+    if (noted > 0) entry.record = { ...entry.record, conmonPid: noted };
+    for (;;) {
+      const isAtWork = await this.#isMonitored(entry);
+      const init = await findInit(id, this.#tools);
+      if (init || !isAtWork || clock.nowMs() > deadlineMs) return init;
+      await clock.sleep(5);
+    }
+  }
+
+  async #isMonitored({ record: { id, conmonPid } }: Entry): Promise<boolean> {
+    if (conmonPid === undefined || (await startTicksOf(conmonPid)) === undefined) return false;
+    return isMonitor(conmonPid, this.#tools.layout.folder(id));
   }
 
   /** Removes what is written down of a container that is not there. */
@@ -265,26 +279,7 @@ export class Containers {
     await removeRecord(this.#tools.layout, id);
   }
 
-  /** Removes a control group with every process in it. */
-  async removeCgroup(path: string): Promise<void> {
-    for (let tried = 0; tried < CGROUP_TRIES; tried++) {
-      if (await this.#tools.cgroups.remove(path)) return;
-      for (const pid of await this.#tools.cgroups.pids(path)) sendSignal(pid, 'SIGKILL');
-      await this.#tools.clock.sleep(10);
-    }
-    throw new ContainerError('failed', `processes do not leave the control group ${path}`);
-  }
-
   #unknownExit(): Exit {
     return { code: -1, outOfMemory: false, atMs: this.#tools.clock.nowMs() };
-  }
-}
-
-/** Sends a signal to a process that may have ended meanwhile. */
-export function sendSignal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }

@@ -13,11 +13,12 @@ import {
   type OutputLine,
   type ProcessSpec,
 } from '../container.ts';
-import { type Entry, sendSignal } from './containers.ts';
+import type { Entry } from './containers.ts';
 import { execInside } from './exec-inside.ts';
 import { failure } from './failure.ts';
 import { ID_OFFSET } from './id-ranges.ts';
 import { readLog } from './log-reader.ts';
+import { sendSignal } from './monitors.ts';
 import { faultOfEgress } from './nft-rules.ts';
 import { type ContainerRecord, infoOf, startTicksOf } from './record.ts';
 import type { Reserve } from './reserve.ts';

@@ -1,7 +1,6 @@
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
-import { exec } from '../../platform/exec.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
 import { type ContainerEngine, ContainerError } from '../container.ts';
@@ -10,6 +9,7 @@ import { findCgroups } from './cgroups.ts';
 import { Containers } from './containers.ts';
 import { FenceEngine } from './engine.ts';
 import { allRanges, IdRanges } from './id-ranges.ts';
+import { raiseKernelLimits } from './kernel-limits.ts';
 import { layoutOf, namesOf, type PoolName } from './naming.ts';
 import { Network } from './network.ts';
 import { findPrograms } from './programs.ts';
@@ -18,7 +18,7 @@ import { Reserve } from './reserve.ts';
 import { findResolver } from './resolver.ts';
 import { runtimeCommands } from './runtime-commands.ts';
 import { Stacks } from './stacks.ts';
-import { isMountPoint, openStore } from './store.ts';
+import { openStore } from './store.ts';
 import { sweep } from './sweep.ts';
 
 export type FenceOptions = {
@@ -61,6 +61,7 @@ export async function openFence(options: FenceOptions): Promise<ContainerEngine>
   const { runtimePath } = await findPrograms(options.runtime, initPath);
   const layout = layoutOf(directory, pool);
   const names = namesOf(directory, pool);
+  await raiseKernelLimits();
   const store = await openStore(layout, { storeMb: options.storeMb, log, nowMs: () => clock.nowMs() });
   await makeFolders([layout.own, layout.containers, layout.exits, join(layout.emptyRoot, 'root'), names.runtimeRoot]);
   const [cgroups, boot, resolver, records] = await Promise.all([
@@ -118,23 +119,6 @@ export async function openFence(options: FenceOptions): Promise<ContainerEngine>
     reserve: new Reserve(waiting),
     sweep: () => sweep({ ...tools, containers, stacks }),
   });
-}
-
-/**
- * Takes the pools' rules and empty folders of the kernel away, then the store's mount; for when the platform is removed
- * from a machine. Containers must be destroyed before; images and stacks stay in the store.
- */
-export async function withdrawFence(directory: string, pools: readonly PoolName[]): Promise<void> {
-  const cgroups = await findCgroups();
-  for (const pool of pools) {
-    const names = namesOf(directory, pool);
-    const { code } = await exec(['nft', 'list', 'table', 'inet', names.table], { okCodes: [0, 1] });
-    if (code === 0) await exec(['nft', 'delete', 'table', 'inet', names.table]);
-    await cgroups.remove(names.cgroupParent);
-    await rm(names.runtimeRoot, { recursive: true, force: true });
-  }
-  const store = join(directory, 'store');
-  if (await isMountPoint(store)) await exec(['umount', store]);
 }
 
 /** First letters of the names of these pools' network devices. */

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../../platform/clock.ts';
 import { exec } from '../../platform/exec.ts';
 import type { Cgroups } from './cgroups.ts';
 import type { Containers } from './containers.ts';
+import { endMonitor, findMonitors, removeCgroup } from './monitors.ts';
 import type { Layout, Names } from './naming.ts';
 import type { Network } from './network.ts';
 import type { RuntimeCommands } from './runtime-commands.ts';
@@ -18,6 +20,7 @@ export type SweepTools = {
   readonly stacks: Stacks;
   readonly store: Store;
   readonly cgroups: Cgroups;
+  readonly clock: Clock;
 };
 
 /** Removes what belongs to none of the pool's containers; tells what it removed. */
@@ -33,6 +36,11 @@ export async function sweep(tools: SweepTools): Promise<string[]> {
   }
   const known = new Set((await containers.all()).map(({ record }) => record.id));
   const isOrphan = (handle: string) => !known.has(handle) && !containers.isBusy(handle);
+  for (const [handle, pid] of await findMonitors(layout)) {
+    if (!isOrphan(handle)) continue;
+    await endMonitor(pid, tools.clock);
+    removed.push(`monitor ${handle}`);
+  }
   for (const handle of (await namesIn(layout.containers)).filter(isOrphan)) {
     await containers.forget(handle);
     removed.push(`folder ${handle}`);
@@ -44,11 +52,11 @@ export async function sweep(tools: SweepTools): Promise<string[]> {
   return removed;
 }
 
-async function sweepRuntime({ names, commands, cgroups, containers }: SweepTools, isOrphan: (h: string) => boolean) {
+async function sweepRuntime({ names, commands, cgroups, clock }: SweepTools, isOrphan: (h: string) => boolean) {
   const states = (await namesIn(names.runtimeRoot)).filter(isOrphan);
   for (const handle of states) await exec(commands.delete(handle));
   const groups = (await cgroups.children(names.cgroupParent)).filter(isOrphan);
-  for (const handle of groups) await containers.removeCgroup(names.cgroup(handle));
+  for (const handle of groups) await removeCgroup(names.cgroup(handle), { cgroups, clock });
   return [...states.map((handle) => `runtime state ${handle}`), ...groups.map((handle) => `control group ${handle}`)];
 }
 

@@ -6,11 +6,12 @@ import { temporaryDirectory } from '../../../platform/files.ts';
 import { silentLog } from '../../../platform/log.ts';
 import { systemRandom } from '../../../platform/random.ts';
 import type { ContainerEngine } from '../../container.ts';
-import { type FenceOptions, openFence, withdrawFence } from '../fence.ts';
+import { type FenceOptions, openFence } from '../fence.ts';
 import { layoutOf, namesOf } from '../naming.ts';
-import { type ContainerRecord, readRecords } from '../record.ts';
+import { type ContainerRecord, readRecords, removeRecord } from '../record.ts';
 import { namesIn } from '../store.ts';
 import { listDevices } from '../sweep.ts';
+import { withdrawFence } from '../withdraw.ts';
 import { makeTinyRoot } from './tiny-root.ts';
 
 export const TEST_POOL = 'test';
@@ -26,6 +27,9 @@ export type TestFence = {
   reopen(change?: Partial<FenceOptions>): Promise<ContainerEngine>;
   /** What is written down of a container. */
   recordOf(handle: string): Promise<ContainerRecord | undefined>;
+  records(): Promise<ContainerRecord[]>;
+  /** Loses what is written down of a container. */
+  forget(id: string): Promise<void>;
 } & AsyncDisposable;
 
 /** Opens a real engine on a small store in a temporary folder. Needs root. */
@@ -64,12 +68,11 @@ export async function openTestFence(
   return {
     ...{ engine, directory, options, names, layout },
     reopen: open,
+    records: () => readRecords(layout),
+    forget: (id) => removeRecord(layout, id),
     recordOf: async (handle) => (await readRecords(layout)).find((record) => record.handle === handle),
     [Symbol.asyncDispose]: async () => {
-      for (const { handle } of await engine.list()) await engine.destroy(handle);
-      await engine.keepReady(0);
       for (const each of engines) await each[Symbol.asyncDispose]();
-      await engine.sweep();
       await withdrawFence(directory, [options.pool, ...(more.otherPools ?? [])]);
       await folder[Symbol.asyncDispose]();
     },
@@ -90,7 +93,7 @@ export async function tracesOf({ names, layout }: Pick<TestFence, 'names' | 'lay
   }
   const mounts = await readFile('/proc/self/mountinfo', 'utf8');
   traces.push(...mounts.split('\n').filter((line) => line.includes(layout.own) || line.includes(names.runtimeRoot)));
-  const { stdout } = await exec(['nft', 'list', 'table', 'inet', names.table]);
+  const { stdout } = await exec(['nft', 'list', 'table', 'inet', names.table], { okCodes: [0, 1] });
   traces.push(...[...stdout.matchAll(/chain ((?:exact|broad)\d+)|elements = .*/g)].map(([text]) => `rule ${text}`));
   const { stdout: processes } = await exec(['ps', '-eo', 'args']);
   traces.push(...processes.split('\n').filter((line) => line.startsWith('conmon') && line.includes(layout.own)));
