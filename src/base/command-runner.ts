@@ -1,6 +1,6 @@
 import type { Bus } from '../bus/bus.ts';
 import { subjects } from '../contract/subjects.ts';
-import { remoteCommands } from '../core/node-commands.ts';
+import { isRemote } from '../core/node-commands.ts';
 import { start } from '../platform/exec.ts';
 import type { Log } from '../platform/log.ts';
 
@@ -23,7 +23,7 @@ export class CommandRunner implements Disposable {
   constructor(options: CommandRunnerOptions) {
     const { bus, log, nodeId, kato, environment } = options;
     this.#subscription = bus.subscribe(subjects.nodeRun, [nodeId], ({ command, args }, message) => {
-      if (!remoteCommands.includes(args[0] ?? '')) {
+      if (!isRemote(args)) {
         message.respond({ refused: `kato ${args[0] ?? ''} can't be run from another node` });
         return;
       }

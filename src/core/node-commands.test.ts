@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { commandFor, takeNodeNames } from './node-commands.ts';
+import { commandFor, isRemote, takeNodeNames } from './node-commands.ts';
 
 const taken: readonly [string, string[], string[]][] = [
   ['status', [], ['status']],
@@ -36,3 +36,15 @@ for (const [roles, line, expected] of told) {
     assert.equal(commandFor({ roles }, line.split(' '))?.join(' '), expected);
   });
 }
+
+test('what could hand a cluster over is not run from elsewhere', () => {
+  const may = (line: string) => isRemote(line.split(' '));
+  assert.deepEqual(['restart dea', 'node retire', 'role add dea'].map(may), [true, true, true]);
+  assert.deepEqual(['node token', 'node detach', 'data export x', 'tell x', 'config set a b'].map(may), [
+    false,
+    false,
+    false,
+    false,
+    false,
+  ]);
+});

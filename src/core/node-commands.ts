@@ -19,6 +19,12 @@ export const remoteCommands: readonly string[] = [
     'relocate',
   ],
 ];
+const remoteNodeCommands = ['retire', 'availabilityzone'];
+
+/** May these arguments of kato be run on another node? */
+export function isRemote([command = '', subcommand = '']: readonly string[]): boolean {
+  return remoteCommands.includes(command) || (command === 'node' && remoteNodeCommands.includes(subcommand));
+}
 
 /** kato's arguments without the nodes that `-n` and `--node` name; what follows `--` is left alone. */
 export function takeNodeNames(args: readonly string[]): { nodes: string[]; args: string[] } | { missing: string } {

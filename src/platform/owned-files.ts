@@ -13,7 +13,8 @@ export async function writeOwnedFile(path: string, content: string, { owner, mod
     await chmod(path, mode);
     return false;
   }
-  const temporary = `${path}.new`;
+  // Two processes may write the same file at once, each the whole of it.
+  const temporary = `${path}.${process.pid}.new`;
   await rm(temporary, { force: true });
   await mkdir(dirname(path), { recursive: true });
   await writeFile(temporary, content, { mode: 0o600, flush: true });

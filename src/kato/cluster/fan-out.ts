@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import type { Bus } from '../../bus/bus.ts';
 import type { TopologyNode } from '../../contract/topology.ts';
 import { describeNode } from '../../core/cluster-rules.ts';
-import { commandFor, isOneAtATime, remoteCommands } from '../../core/node-commands.ts';
+import { commandFor, isOneAtATime, isRemote, remoteCommands } from '../../core/node-commands.ts';
 import { start } from '../../platform/exec.ts';
 import { sourceRoot } from '../../platform/paths.ts';
 import { type Node, openNode } from '../node.ts';
@@ -24,9 +24,9 @@ export async function runOnNodes(
   args: readonly string[],
   signal: AbortSignal,
 ): Promise<number> {
-  if (!remoteCommands.includes(args[0] ?? '')) {
+  if (!isRemote(args)) {
     throw new Refusal(
-      `kato ${args[0] ?? ''} has no use for -n`,
+      `kato ${args.slice(0, 2).join(' ')} has no use for -n`,
       `it is for ${remoteCommands.join(', ')}; run others at the machine itself`,
     );
   }

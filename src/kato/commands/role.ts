@@ -98,7 +98,10 @@ async function change(
   await stopProcesses(node, stopped, options);
   const after = await changeMembership(node, { roles: [...planned.roles] });
   await prepareForRoles(after, add, { terminal, signal: context.signal });
-  const started = listProcesses(after.file).filter(({ name }) => planned.started.includes(name));
+  // Also what an interrupted run of this command did not come to.
+  const started = listProcesses(after.file).filter(
+    ({ name, role }) => planned.started.includes(name) || add.includes(role),
+  );
   if (isUp && start) await startProcesses(after, started, options);
   // base reads its roles when it starts.
   if (isUp) await restartProcesses(after, listRoleProcesses('base'), options);

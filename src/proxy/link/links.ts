@@ -43,7 +43,7 @@ export async function writeLinks(
       instancePorts: { first: config.dea.hostPortFirst, last: config.dea.hostPortLast },
     },
   );
-  const draft = `${configFile(paths)}.draft`;
+  const draft = `${configFile(paths)}.${process.pid}.draft`;
   await writeOwnedFile(draft, text, ownership);
   await exec(['/usr/sbin/haproxy', '-c', '-q', '-f', draft], { timeoutMs: 20_000 });
   await rm(draft, { force: true });
