@@ -7,7 +7,10 @@ import { debianPackages, ensurePackages, rolePackages } from '../src/kato/setup/
  * Runs the tests: `npm test` all tiers in order, `npm test -- unit simulation` only those named,
  * `npm test -- path/to/x.test.ts` only those files. The last line is `N passed, N failed[, N skipped]`.
  */
-const containers = ['src/container/fence/{fence,killed,limits,network,owners,recovery,reserve}.test.ts', 'src/dea/real.test.ts'];
+const containers = [
+  'src/container/fence/{fence,killed,limits,network,owners,recovery,reserve}.test.ts',
+  'src/dea/real.test.ts',
+];
 type Tier = { readonly files: readonly string[]; readonly but?: readonly string[]; readonly concurrency: number };
 const tiers: Readonly<Record<string, Tier>> = {
   unit: { files: ['test/*.test.ts', 'src/**/*.test.ts'], but: containers, concurrency: 2 },

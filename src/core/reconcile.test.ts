@@ -272,3 +272,9 @@ test('100,000 instances are reconciled completely', (context) => {
 function pending(index: number, version: string, agoMs: number) {
   return new Map([[index, { version, atMs: now - agoMs }]]);
 }
+
+test('an evacuated instance counts as serving, not as running: it is replaced, and its end leaves enough', () => {
+  const leaving = one(1, { instance: 'leaving', state: 'EVACUATING' });
+  const [plan] = reconcileAll([facts({ actual: [one(0), leaving, one(1)] })], now, policy);
+  assert.deepEqual([Object.values(plan?.running ?? {}), Object.values(plan?.serving ?? {})], [[2], [3]]);
+});

@@ -51,6 +51,8 @@ export type Plan = {
   readonly actions: readonly Action[];
   /** version → RUNNING instances. */
   readonly running: Readonly<Record<string, number>>;
+  /** version → instances that serve: those, and the EVACUATING ones. A stop must not leave too few of these. */
+  readonly serving: Readonly<Record<string, number>>;
 };
 
 /** What to do about one process; nothing when all is as it should be. */
@@ -174,9 +176,12 @@ function byIndex(live: readonly ActualInstance[], version: string): Map<number, 
 }
 
 /** RUNNING instances by version. */
-export function runningByVersion(actual: readonly ActualInstance[]): Record<string, number> {
+export function runningByVersion(
+  actual: readonly ActualInstance[],
+  states: readonly ActualInstance['state'][] = ['RUNNING'],
+): Record<string, number> {
   const running: Record<string, number> = {};
-  for (const { state, version } of actual) if (state === 'RUNNING') running[version] = (running[version] ?? 0) + 1;
+  for (const { state, version } of actual) if (states.includes(state)) running[version] = (running[version] ?? 0) + 1;
   return running;
 }
 
@@ -187,7 +192,8 @@ export function reconcileAll(all: Iterable<ProcessFacts>, nowMs: number, policy:
     const actions = reconcile(facts, nowMs, policy);
     if (actions.length === 0) continue;
     const { droplet, desired, actual } = facts;
-    plans.push({ droplet, desired, actions, running: runningByVersion(actual) });
+    const serving = runningByVersion(actual, ['RUNNING', 'EVACUATING']);
+    plans.push({ droplet, desired, actions, running: runningByVersion(actual), serving });
   }
   return plans;
 }

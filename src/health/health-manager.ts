@@ -229,20 +229,20 @@ export class HealthManager implements AsyncDisposable {
   /** Asks for the starts and stops of one process and notes that it did. */
   #ask(plan: Plan, nowMs: number): void {
     const { bus, log, leadership } = this.#options;
-    const { droplet, desired, actions, running } = plan;
+    const { droplet, desired, actions, running, serving } = plan;
     const starts = actions.filter((action) => action.kind === 'start');
     const stops = actions.filter((action) => action.kind === 'stop');
-    const common = { droplet, version: desired?.version ?? '', last_updated: desired?.updatedAtS ?? 0, running };
+    const common = { droplet, version: desired?.version ?? '', last_updated: desired?.updatedAtS ?? 0 };
     const term = leadership.term();
     if (starts.length > 0) {
       const indices = starts.map(({ index }) => index);
       const flapping = starts.some((start) => start.isFlapping);
-      bus.publish(subjects.healthStart, [], { ...common, indices, flapping, term });
+      bus.publish(subjects.healthStart, [], { ...common, running, indices, flapping, term });
       this.counts.startsSent += 1;
     }
     if (stops.length > 0) {
       const instances = Object.fromEntries(stops.map(({ instance, version }) => [instance, version]));
-      bus.publish(subjects.healthStop, [], { ...common, instances, term });
+      bus.publish(subjects.healthStop, [], { ...common, running: serving, instances, term });
       this.counts.stopsSent += 1;
     }
     for (const action of actions) log.info(`asked-to-${action.kind}`, { droplet, ...action });

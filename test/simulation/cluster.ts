@@ -66,7 +66,12 @@ export class Cluster implements AsyncDisposable {
       const node = this.nodes.find(({ id }) => !tried.includes(id));
       if (node) this.startOn(node, droplet, index, { refusedBy: tried });
     });
-    this.#bus.subscribe(subjects.healthStop, [], ({ droplet, instances }) => {
+    this.#bus.subscribe(subjects.healthStop, [], ({ droplet, instances, running, version }) => {
+      const wanted = this.desired.get(droplet);
+      const stopped = Object.values(instances).filter((one) => one === version).length;
+      // As the real controller: a started app is never left with fewer than it should have.
+      const isTooMany = stopped > 0 && (running[version] ?? 0) - stopped < (wanted?.instances ?? 0);
+      if (wanted?.state === 'STARTED' && isTooMany) return;
       for (const instance of Object.keys(instances)) this.asked.push(`stop ${droplet} ${instance}`);
       if (!this.loseRequests) this.#bus.publish(subjects.deaStop, [], { droplet, instances: Object.keys(instances) });
     });

@@ -346,3 +346,19 @@ test('with every DEA silent nothing is asked for: it is the bus that is gone', a
   assert.deepEqual(cluster.asked, []);
   assert.equal(cluster.endpoints('shop'), 2);
 });
+
+test('a DEA that is evacuated: its instances run elsewhere before they stop, and routes are never fewer', async () => {
+  await using cluster = await Cluster.open(2);
+  await cluster.want('shop', { instances: 4 }, { place: true });
+  await cluster.clock.advance(5000);
+  const dea = cluster.nodes[0]?.dea ?? assert.fail();
+  const moving = dea.evacuate();
+  assert.ok(moving > 0);
+  let fewest = cluster.endpoints('shop');
+  for (let second = 0; second < 60; second++) {
+    await cluster.clock.advance(1000);
+    fewest = Math.min(fewest, cluster.endpoints('shop'));
+  }
+  assert.deepEqual([dea.evacuate(), fewest, cluster.endpoints('shop')], [0, 4, 4]);
+  assert.deepEqual(cluster.indices('shop'), [0, 1, 2, 3]);
+});
