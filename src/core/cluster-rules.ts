@@ -100,7 +100,7 @@ export function judgeRemoval(nodeId: string, topology: Topology): ClusterRefusal
   if (node.id !== topology.core) return undefined;
   return {
     refused: 'this is the Core node: the cluster is nothing without it',
-    next: 'to move the Core to another machine, restore a backup there (kato data import)',
+    next: 'detach or remove the other nodes first; then `kato node setup micro` makes it a micro cloud again',
   };
 }
 

@@ -5,7 +5,6 @@ import { systemClock } from '../../platform/clock.ts';
 import { isMissing } from '../../platform/files.ts';
 import { readArchive } from '../data/archive-reader.ts';
 import { exportPlatform } from '../data/export.ts';
-import { importPlatform, resumeImport } from '../data/import.ts';
 import { peopleLogN, readPassphrase } from '../data/passphrase.ts';
 import { openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
@@ -15,20 +14,19 @@ import { type CommandContext, describe, terminalOf } from './command.ts';
 
 const MB = 1_048_576;
 
-/** `kato data export | import | check`. */
+/** `kato data export | check`. */
 export function dataCommand(program: Command, context: CommandContext): void {
   const group = program
     .command('data')
     .summary("the platform's data: archives and backups")
     .description(
       describe(
-        "Writes the platform's data to archives and reads it back. Run on the Core node.",
+        "Writes the platform's data to archives and checks them. Run on the Core node.",
         'kato data export /mnt/safe/stackato.age',
-        'kato data import /mnt/safe/stackato.age',
+        'kato data check /mnt/safe/stackato.age',
       ),
     );
   exportCommand(group, context);
-  importCommand(group, context);
   checkCommand(group, context);
 }
 
@@ -68,47 +66,7 @@ function exportCommand(group: Command, context: CommandContext): void {
     });
 }
 
-function importCommand(group: Command, context: CommandContext): void {
-  group
-    .command('import')
-    .argument('[file]', 'an archive that `kato data export` wrote')
-    .option('--passphrase-stdin', 'read the passphrase from standard input')
-    .option('--resume', 'finish an import that was cut short')
-    .option('-y, --yes', 'ask nothing')
-    .summary("replaces this platform's data by an archive's")
-    .description(
-      describe(
-        "Replaces this platform's users, apps and settings by those of an archive. Addresses and domain stay this platform's: routes on the archive's domain move to it.",
-        'kato data import /mnt/safe/stackato.age',
-        'kato data import stackato.age --yes --passphrase-stdin < passphrase',
-        'kato data import --resume',
-      ),
-    )
-    .action(async (file: string | undefined, flags: ReadFlags & { resume?: boolean }, command: Command) => {
-      const terminal = terminalOf(command);
-      const node = await openNode();
-      if (flags.resume) {
-        const isFinished = await resumeImport(node, { say: terminal.say, signal: context.signal });
-        terminal.result(isFinished ? 'READY' : 'no import was cut short', { resumed: isFinished });
-        return;
-      }
-      if (file === undefined) throw new Refusal('no archive was named', 'kato data import FILE');
-      if (!flags.yes) await confirm(terminal, `Replace every user, app and setting of ${node.config.cluster.domain}?`);
-      const passphrase = await readPassphrase(terminal, { isStdin: flags.passphraseStdin ?? false, isNew: false });
-      const done = await importPlatform(node, {
-        ...{ file, passphrase, takes: 'data', signal: context.signal },
-        ...{ say: terminal.say, progress: progressOf(terminal) },
-      });
-      if (done.expired > 0)
-        terminal.say(`${done.expired} packages, droplets or buildpacks have no content: push them again`);
-      if (done.keptRoutes > 0)
-        terminal.say(`${done.keptRoutes} routes stay on ${done.from}: the new domain has them too`);
-      const at = new Date(done.madeAtMs).toISOString();
-      terminal.result(`this platform is now that of ${done.from}, as it was at ${at}`, { ...done, madeAt: at });
-    });
-}
-
-type ReadFlags = { passphraseStdin?: boolean; yes?: boolean };
+type ReadFlags = { passphraseStdin?: boolean };
 
 function checkCommand(group: Command, context: CommandContext): void {
   group
@@ -159,13 +117,6 @@ async function refuseExisting(file: string): Promise<void> {
     throw error;
   }
   throw new Refusal(`${resolve(file)} is there already`, 'name another file, or replace it with --force');
-}
-
-async function confirm(terminal: Terminal, question: string): Promise<void> {
-  if (!terminal.isInteractive) throw new Refusal('this replaces what is there', 'say --yes if that is meant');
-  const { confirm: ask, isCancel } = await import('@clack/prompts');
-  const answer = await ask({ message: question, initialValue: false });
-  if (isCancel(answer) || !answer) throw new Refusal('nothing was changed');
 }
 
 /** Says how far it has come, at most once a second. */
