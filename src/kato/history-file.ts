@@ -1,5 +1,5 @@
-import { appendFile, mkdir, open, rename, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { appendFile, open, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type CommandRecord, readRecords, recordedArgs } from '../core/command-record.ts';
 import { systemClock } from '../platform/clock.ts';
 import { environment } from '../platform/config.ts';
@@ -29,8 +29,25 @@ export async function rememberCommand(
       process.stderr.write(`kato: this is not remembered for \`kato history\`: ${(error as Error).message}\n`);
     }
   };
-  await write({ id, atMs, by: await whoRuns(), args: recordedArgs(args) });
-  return (code) => write({ id, code, tookMs: systemClock.nowMs() - atMs });
+  const begun = { id, atMs, by: await whoRuns(), args: recordedArgs(args) };
+  // A set-up that is refused leaves the machine as it was.
+  const isSetUp = await isThere(state);
+  if (isSetUp) await write(begun);
+  return async (code) => {
+    if (!isSetUp && !(await isThere(state))) return;
+    if (!isSetUp) await write(begun);
+    await write({ id, code, tookMs: systemClock.nowMs() - atMs });
+  };
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
 }
 
 /** What was run on this node, oldest first. */
@@ -41,7 +58,6 @@ export async function readHistory(state: string): Promise<CommandRecord[]> {
 
 async function append(state: string, part: Partial<CommandRecord>): Promise<void> {
   const file = historyFile(state);
-  await mkdir(dirname(file), { recursive: true });
   await rotate(file);
   // Made for root alone; an existing one keeps its rights.
   await (await open(file, 'a', 0o600)).close();

@@ -1,5 +1,6 @@
 import { subjects } from '../../contract/subjects.ts';
 import { systemClock } from '../../platform/clock.ts';
+import { environment } from '../../platform/config.ts';
 import { start } from '../../platform/exec.ts';
 import { sourceRoot } from '../../platform/paths.ts';
 import { openNode } from '../node.ts';
@@ -22,7 +23,11 @@ export async function tellCommand(commandId: string, args: readonly string[]): P
   const tell = (words: { stdout?: string; stderr?: string; code?: number }) =>
     bus.publish(subjects.nodeOutput, [commandId], { node: node.file.id, ...words });
   using _alive = systemClock.every(ALIVE_EVERY_MS, () => tell({}));
-  const child = start([`${sourceRoot}/bin/kato`, ...args], { cwd: '/' }, ['inherit', 'pipe', 'pipe']);
+  const child = start([`${sourceRoot}/bin/kato`, ...args], { cwd: '/', env: ownEnvironment(commandId) }, [
+    'ignore',
+    'pipe',
+    'pipe',
+  ]);
   child.stdout?.setEncoding('utf8').on('data', (stdout: string) => tell({ stdout }));
   child.stderr?.setEncoding('utf8').on('data', (stderr: string) => tell({ stderr }));
   const { promise, resolve, reject } = Promise.withResolvers<number>();
@@ -33,4 +38,12 @@ export async function tellCommand(commandId: string, args: readonly string[]): P
   while (bus.status() !== 'connected' && systemClock.nowMs() < endMs) await systemClock.sleep(200);
   tell({ code });
   return code;
+}
+
+/** What this process has, and that the command came from the Core. */
+function ownEnvironment(commandId: string): Record<string, string> {
+  const own = Object.entries(environment.all()).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value]],
+  );
+  return { ...Object.fromEntries(own), STACKATO_COMMAND: commandId };
 }
