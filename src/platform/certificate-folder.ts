@@ -81,7 +81,8 @@ export function certificateFault(pem: string): string | undefined {
   }
 }
 
-async function listPem(folder: string): Promise<string[]> {
+/** Paths of the PEM files in a folder, in order of their names; none when there is no folder. */
+export async function listPem(folder: string): Promise<string[]> {
   try {
     const names = await readdir(folder);
     return names

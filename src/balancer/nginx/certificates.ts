@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { isMissing, readTextIfExists } from '../../platform/files.ts';
+import { stat } from 'node:fs/promises';
+import { listPem } from '../../platform/certificate-folder.ts';
+import { readTextIfExists } from '../../platform/files.ts';
 import type { ServedCertificate } from './config-file.ts';
 
 /** The certificates to serve, the default one first, and what changes when one of their files does. */
@@ -38,17 +38,4 @@ function namesOf(pem: string): string[] {
   const common = /^CN=(.+)$/m.exec(subject)?.[1];
   const names = alternative.length > 0 ? alternative : common === undefined ? [] : [common];
   return names.map((name) => name.toLowerCase()).filter((name) => /^(\*\.)?[a-z0-9_.-]+$/.test(name));
-}
-
-async function listPem(folder: string): Promise<string[]> {
-  try {
-    const names = await readdir(folder);
-    return names
-      .filter((name) => name.endsWith('.pem'))
-      .sort()
-      .map((name) => join(folder, name));
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
 }

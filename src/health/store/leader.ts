@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Clock } from '../../platform/clock.ts';
+import { type Clock, slept } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Leadership } from '../leadership.ts';
 
@@ -49,8 +49,7 @@ export class DatabaseLeadership implements Leadership {
         if (!signal.aborted) log.warn('lost-leader-session', { error });
       }
       this.#setLeader(false);
-      // The wait ends early only because this ends.
-      await clock.sleep(CHECK_MS, signal).catch(() => undefined);
+      await slept(clock, CHECK_MS, signal);
     }
   }
 
@@ -72,7 +71,7 @@ export class DatabaseLeadership implements Leadership {
           this.#term = await nextTerm(client);
           this.#setLeader(true);
         }
-        await clock.sleep(CHECK_MS, signal).catch(() => undefined);
+        await slept(clock, CHECK_MS, signal);
       }
     } finally {
       this.#setLeader(false);
