@@ -8,7 +8,7 @@ import { debianPackages, ensurePackages, rolePackages } from '../src/kato/setup/
  * `npm test -- path/to/x.test.ts` only those files. The last line is `N passed, N failed[, N skipped]`.
  */
 const containers = [
-  'src/container/fence/{fence,killed,limits,network,owners,recovery,reserve}.test.ts',
+  'src/container/fence/{fence,isolation,killed,limits,network,owners,recovery,reserve}.test.ts',
   'src/dea/real.test.ts',
 ];
 type Tier = { readonly files: readonly string[]; readonly but?: readonly string[]; readonly concurrency: number };

@@ -79,7 +79,8 @@ export function ociConfig(input: OciInput) {
         '/sys/firmware',
         '/sys/fs/btrfs',
       ],
-      readonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
+      // runc leaves the folder of the cgroup v1 hierarchies writable, whatever its mount says.
+      readonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger', '/sys/fs/cgroup'],
     },
   };
 }
