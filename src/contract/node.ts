@@ -33,6 +33,9 @@ export const NodeFile = Type.Object({
   availabilityZone: Type.String({ default: 'default' }),
   isMicro: Type.Optional(Type.Boolean({ description: 'this node is a whole cluster by itself' })),
   hostsFile: Type.Optional(Type.String({ description: 'where host names are kept; default /etc/hosts' })),
+  routers: Type.Optional(
+    Type.Array(Type.String(), { description: 'addresses of the only routers that this load balancer uses' }),
+  ),
 });
 export type NodeFile = Static<typeof NodeFile>;
 

@@ -54,7 +54,9 @@ async function buildBalancer(boot: Boot, topology: TopologyFile): Promise<Balanc
     boot,
   );
   const { checkMs, checkTimeoutMs } = balancer;
-  const list = { routers: () => topology.nodes(), onChange: (listener: () => void) => topology.onChange(listener) };
+  const { routers: only } = boot.node;
+  const routers = () => topology.nodes().filter(({ address }) => only?.includes(address) ?? true);
+  const list = { routers, onChange: (listener: () => void) => topology.onChange(listener) };
   return new Balancer({ nginx, list, log, clock, routerPort: router.httpsPort, ...authority, checkMs, checkTimeoutMs });
 }
 

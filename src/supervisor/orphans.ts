@@ -20,7 +20,13 @@ export async function listOrphans(scope: OrphanScope, programs: readonly Program
 
 /** Is this one of a node's processes, or started by one? */
 export async function isProcessOf(state: string, pid: number): Promise<boolean> {
-  return isOf({ state }, await readWords(pid, 'environ'));
+  if (isOf({ state }, await readWords(pid, 'environ'))) return true;
+  // nginx writes over its variables; its master's title tells its files, its workers have the master.
+  const title = (await readProc(pid, 'cmdline')).split(/[\0 ]/);
+  if (!title[0]?.startsWith('nginx')) return false;
+  if (title.some((word) => word.startsWith(`${state}/`))) return true;
+  const { parent } = await readStat(pid);
+  return parent > 1 && isProcessOf(state, parent);
 }
 
 /** Ends these programs' orphans, those that start latest first, and returns when none is left. */

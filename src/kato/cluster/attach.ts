@@ -22,7 +22,7 @@ import { Refusal } from '../refusal.ts';
 import { installBootService } from '../setup/boot-service.ts';
 import { ensureLinks } from '../setup/links.ts';
 import { checkMachine } from '../setup/machine.ts';
-import { installPackages } from '../setup/packages.ts';
+import { installPackages, installRolePackages } from '../setup/packages.ts';
 import { checkPorts } from '../setup/ports.ts';
 import { roleSteps } from '../setup/role-steps.ts';
 import { makeFolders, writeNode } from '../setup/state-folder.ts';
@@ -78,6 +78,7 @@ function attachSteps(paths: Paths, options: AttachOptions): Step[] {
   return [
     checkMachine,
     installPackages,
+    installRolePackages,
     { title: 'Leave the micro cloud', run: (context) => leaveMicroCloud(paths, context) },
     { title: `Join the cluster of ${options.coreAddress}`, run: () => joinCluster(paths, options) },
     checkPorts,

@@ -3,6 +3,7 @@ import { Refusal } from '../refusal.ts';
 import { setUpFirstNode } from '../setup/first-node.ts';
 import { clusterCommands } from './cluster.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
+import { loadBalancerCommand } from './load-balancer.ts';
 
 type Options = {
   email?: string;
@@ -22,7 +23,14 @@ export function nodeCommand(program: Command, context: CommandContext): void {
   const setup = group
     .command('setup')
     .summary('sets this node up')
-    .description(describe('Sets this node up.', 'kato node setup micro', 'kato node setup core api.cloud.example.com'));
+    .description(
+      describe(
+        'Sets this node up.',
+        'kato node setup micro',
+        'kato node setup core api.cloud.example.com',
+        'kato node setup load_balancer',
+      ),
+    );
   withSetupOptions(
     setup
       .command('micro')
@@ -57,6 +65,7 @@ export function nodeCommand(program: Command, context: CommandContext): void {
         { command, context },
       );
     });
+  loadBalancerCommand(setup, context);
   clusterCommands(group, context);
 }
 

@@ -2,21 +2,15 @@ import type { Command } from 'commander';
 import { type RoleName, roleNames } from '../../contract/node.ts';
 import {
   builtRoles,
-  listProcesses,
   listRoleProcesses,
-  planRoleChange,
   resolveRoles,
   roleDescriptions,
   roleGroups,
   sociableRoles,
 } from '../../core/role-plan.ts';
-import { changeMembership } from '../cluster/membership.ts';
-import { readTopology } from '../cluster/registry-client.ts';
-import { restartProcesses, startProcesses, stopProcesses } from '../lifecycle.ts';
+import { changeRoles } from '../cluster/role-change.ts';
 import { type Node, openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
-import { ensureRolePackages } from '../setup/packages.ts';
-import { prepareForRoles } from '../setup/role-steps.ts';
 import { table } from '../terminal.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 
@@ -86,30 +80,9 @@ async function change(
   { add, remove, start = true }: { add: readonly RoleName[]; remove: readonly RoleName[]; start: boolean | undefined },
 ): Promise<void> {
   const terminal = terminalOf(command);
-  const { isMicro = false, address, coreAddress } = node.file;
-  const planned = planRoleChange({ ...node.file, isCore: address === coreAddress, isMicro }, { add, remove });
-  if ('refused' in planned) throw new Refusal(planned.refused);
-  const options = { say: terminal.say, signal: context.signal };
-  if (await ensureRolePackages(add, context.signal)) terminal.say('installed the Debian packages that were missing');
-  const isUp = await node.supervisor.isRunning();
-  if (!isMicro) await readTopology(node);
-  const stopped = listProcesses(node.file).filter(({ name }) => planned.stopped.includes(name));
-  // Also what a killed supervisord left: nothing else would ever end it.
-  await stopProcesses(node, stopped, options);
-  const after = await changeMembership(node, { roles: [...planned.roles] });
-  await prepareForRoles(after, add, { terminal, signal: context.signal });
-  // Also what an interrupted run of this command did not come to.
-  const started = listProcesses(after.file).filter(
-    ({ name, role }) => planned.started.includes(name) || add.includes(role),
-  );
-  if (isUp && start) await startProcesses(after, started, options);
-  // base reads its roles when it starts.
-  if (isUp) await restartProcesses(after, listRoleProcesses('base'), options);
-  terminal.result(`roles: ${planned.roles.join(', ')}`, {
-    roles: planned.roles,
-    started: start ? planned.started : [],
-    stopped: planned.stopped,
-  });
+  const done = await changeRoles(node, { add, remove, start }, { terminal, signal: context.signal });
+  const { roles, started, stopped } = done;
+  terminal.result(`roles: ${roles.join(', ')}`, { roles, started, stopped });
 }
 
 function infoCommand(group: Command): void {

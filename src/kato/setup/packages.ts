@@ -53,6 +53,13 @@ export const installPackages: Step = {
   run: async ({ signal }) => ((await ensurePackages(debianPackages, signal)) ? 'done' : 'already'),
 };
 
+/** Installs what the roles that were asked for need besides. */
+export const installRolePackages: Step = {
+  title: 'Debian packages of the roles',
+  run: async ({ options, signal }) =>
+    (await ensureRolePackages(options.roles as RoleName[], signal)) ? 'done' : 'already',
+};
+
 /** Installs what these roles need besides; false when nothing was missing. */
 export function ensureRolePackages(roles: readonly RoleName[], signal: AbortSignal): Promise<boolean> {
   return ensurePackages(
