@@ -19,7 +19,7 @@ export const ArchiveManifest = Type.Object({
   databaseBytes: Type.Integer(),
   blobs: Type.Array(ArchivedBlob),
   missing: Type.Array(Type.String(), { description: 'blobs that the database speaks of and that were not there' }),
-  left: Type.Array(Type.String(), { description: 'kinds of blobs that were left out' }),
+  left: Type.Array(Type.String(), { description: 'parts that were left out' }),
 });
 export type ArchiveManifest = Static<typeof ArchiveManifest>;
 

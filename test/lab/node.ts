@@ -9,6 +9,14 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export type Outcome = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
+export type RunOptions = {
+  readonly input?: string;
+  readonly timeoutMs?: number;
+  readonly env?: Record<string, string>;
+  /** It gets SIGKILL as soon as what it said matches. */
+  readonly killAt?: RegExp;
+};
+
 /** A whole node on this machine: its own network namespace with a way out, its own state folder and hosts file. */
 export class LabNode {
   readonly name: string;
@@ -54,10 +62,7 @@ export class LabNode {
   }
 
   /** Runs a command inside to its end; only the network is the node's own, so that mounts are seen by all. */
-  run(
-    argv: readonly string[],
-    options: { input?: string; timeoutMs?: number; env?: Record<string, string>; cwd?: string } = {},
-  ): Promise<Outcome> {
+  run(argv: readonly string[], options: RunOptions & { cwd?: string } = {}): Promise<Outcome> {
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
     const child = spawn('nsenter', [`--net=/run/netns/${this.name}`, '--', ...argv], {
       cwd: options.cwd ?? ROOT,
@@ -68,6 +73,7 @@ export class LabNode {
     for (const stream of ['stdout', 'stderr'] as const) {
       child[stream].setEncoding('utf8').on('data', (text: string) => {
         said[stream] += text;
+        if (options.killAt?.test(said[stream])) child.kill('SIGKILL');
         if (process.env.LAB_VERBOSE) process.stderr.write(text);
       });
     }
@@ -82,17 +88,11 @@ export class LabNode {
     return promise;
   }
 
-  kato(
-    args: readonly string[],
-    options: { input?: string; timeoutMs?: number; env?: Record<string, string> } = {},
-  ): Promise<Outcome> {
+  kato(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
     return this.run([join(ROOT, 'bin', 'kato'), ...args], options);
   }
 
-  stackato(
-    args: readonly string[],
-    options: { input?: string; timeoutMs?: number; env?: Record<string, string>; cwd?: string } = {},
-  ): Promise<Outcome> {
+  stackato(args: readonly string[], options: RunOptions & { cwd?: string } = {}): Promise<Outcome> {
     return this.run([join(ROOT, 'bin', 'stackato'), ...args], options);
   }
 

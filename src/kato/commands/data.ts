@@ -1,42 +1,45 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { chooseParts, dataPartNames } from '../../core/data-parts.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { isMissing } from '../../platform/files.ts';
 import { readArchive } from '../data/archive-reader.ts';
 import { exportPlatform } from '../data/export.ts';
+import type { WantedParts } from '../data/import-checks.ts';
 import { peopleLogN, readPassphrase } from '../data/passphrase.ts';
 import { openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
-import { blobKinds } from '../store/snapshot.ts';
-import { formatElapsed, type Terminal } from '../terminal.ts';
+import { formatElapsed } from '../terminal.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
+import { formatMb, importCommand, progressOf, restoreCommand } from './data-import.ts';
 
-const MB = 1_048_576;
-
-/** `kato data export | check`. */
+/** `kato data export | check | import | restore`. */
 export function dataCommand(program: Command, context: CommandContext): void {
   const group = program
     .command('data')
     .summary("the platform's data: archives and backups")
     .description(
       describe(
-        "Writes the platform's data to archives and checks them. Run on the Core node.",
+        "Writes the platform's data to archives, checks them, and takes them back. Run on the Core node.",
         'kato data export /mnt/safe/stackato.age',
-        'kato data check /mnt/safe/stackato.age',
+        'kato data import /mnt/safe/stackato.age',
       ),
     );
   exportCommand(group, context);
   checkCommand(group, context);
+  importCommand(group, context);
+  restoreCommand(group, context);
 }
 
-type ExportFlags = { without?: string[]; passphraseStdin?: boolean; force?: boolean };
+type ExportFlags = WantedParts & { passphraseStdin?: boolean; force?: boolean };
 
 function exportCommand(group: Command, context: CommandContext): void {
   group
     .command('export')
     .argument('<file>', 'where to; the archive is readable for root alone')
-    .option('--without <kinds...>', `leave out ${blobKinds.join(', ')}`)
+    .option('--only <parts...>', `these parts alone; there are ${dataPartNames.join(', ')}`)
+    .option('--without <parts...>', 'leave these parts out')
     .option('--passphrase-stdin', 'read the passphrase from standard input')
     .option('-f, --force', 'replace the file')
     .summary('writes everything to one encrypted file')
@@ -44,18 +47,19 @@ function exportCommand(group: Command, context: CommandContext): void {
       describe(
         'Writes users, apps, packages, droplets, buildpacks, settings and secrets, as they are at one moment, to one encrypted file (age). Everything goes on meanwhile.',
         'kato data export /mnt/safe/stackato.age',
-        'kato data export stackato.age --without resources --passphrase-stdin < passphrase',
+        'kato data export stackato.age --without packages,resources --passphrase-stdin < passphrase',
       ),
     )
     .action(async (file: string, flags: ExportFlags, command: Command) => {
       const terminal = terminalOf(command);
       const node = await openNode();
-      const without = kindsOf(flags.without ?? []);
+      const parts = chooseParts(flags);
+      if ('refused' in parts) throw new Refusal(parts.refused, 'nothing was written');
       if (!flags.force) await refuseExisting(file);
       const passphrase = await readPassphrase(terminal, { isStdin: flags.passphraseStdin ?? false, isNew: true });
       const startedMs = systemClock.nowMs();
       const done = await exportPlatform(node, {
-        ...{ file, kind: 'platform', without, passphrase, logN: peopleLogN, signal: context.signal },
+        ...{ file, kind: 'platform', parts, passphrase, logN: peopleLogN, signal: context.signal },
         ...{ say: terminal.say, progress: progressOf(terminal) },
       });
       const took = formatElapsed(systemClock.nowMs() - startedMs);
@@ -102,13 +106,6 @@ function checkCommand(group: Command, context: CommandContext): void {
     });
 }
 
-function kindsOf(names: readonly string[]): string[] {
-  const kinds = names.flatMap((one) => one.split(',')).filter(Boolean);
-  const unknown = kinds.find((kind) => !blobKinds.includes(kind));
-  if (unknown === undefined) return kinds;
-  throw new Refusal(`there is no '${unknown}' to leave out; there are ${blobKinds.join(', ')}`);
-}
-
 async function refuseExisting(file: string): Promise<void> {
   try {
     await stat(file);
@@ -117,19 +114,4 @@ async function refuseExisting(file: string): Promise<void> {
     throw error;
   }
   throw new Refusal(`${resolve(file)} is there already`, 'name another file, or replace it with --force');
-}
-
-/** Says how far it has come, at most once a second. */
-function progressOf(terminal: Terminal): (doneBytes: number, ofBytes: number) => void {
-  let saidMs = systemClock.nowMs();
-  return (done, of) => {
-    const nowMs = systemClock.nowMs();
-    if (nowMs - saidMs < 1000) return;
-    saidMs = nowMs;
-    terminal.progress(`${formatMb(done)} of ${formatMb(of)}`);
-  };
-}
-
-function formatMb(bytes: number): string {
-  return `${(bytes / MB).toFixed(bytes < 10 * MB ? 1 : 0)} MB`;
 }

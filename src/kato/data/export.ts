@@ -5,18 +5,17 @@ import { openBlobStore } from '../../blobstore/open.ts';
 import type { ArchivedBlob, ArchiveIdentity, ArchiveManifest } from '../../contract/data-archive.ts';
 import type { CredentialsFile } from '../../contract/node.ts';
 import { platformVersion } from '../../contract/version.ts';
+import { blobKindsOf, type DataPart, dataPartNames, schemasOf } from '../../core/data-parts.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { isMissing, readTextIfExists } from '../../platform/files.ts';
 import { silentLog } from '../../platform/log.ts';
 import type { Paths } from '../../platform/paths.ts';
-
 import type { Node } from '../node.ts';
-
 import { readOrMakeSecrets, readSecrets } from '../setup/secrets.ts';
 import { readS3Keys } from '../setup/state-folder.ts';
 import type { DatabaseServer } from '../store/database-server.ts';
 import { readSecretSettings } from '../store/secret-settings.ts';
-import { blobKinds, dumpDatabase, holdBlobs, type ReferredBlob, readStoredSettings } from '../store/snapshot.ts';
+import { dumpDatabase, holdBlobs, type ReferredBlob, readStoredSettings } from '../store/snapshot.ts';
 import { writeArchive } from './archive-writer.ts';
 import { openServer } from './server.ts';
 
@@ -25,8 +24,7 @@ const STATS_AT_ONCE = 8;
 export type ExportOptions = {
   readonly file: string;
   readonly kind: ArchiveManifest['kind'];
-  /** Kinds of blobs that are left out. */
-  readonly without: readonly string[];
+  readonly parts: readonly DataPart[];
   readonly passphrase: string;
   readonly logN: number;
   readonly say: (text: string) => void;
@@ -47,7 +45,7 @@ export type Exported = {
 export async function exportPlatform(node: Node, options: ExportOptions): Promise<Exported> {
   const { paths, file: self, config } = node;
   const server = await openServer(node);
-  const kinds = options.kind === 'platform' ? blobKinds.filter((kind) => !options.without.includes(kind)) : [];
+  const kinds = blobKindsOf(options.parts);
   const blobs = await openBlobs({ ...node, server });
   if (kinds.length > 0) await blobs.check();
   await using folder = await workFolder(paths);
@@ -56,7 +54,9 @@ export async function exportPlatform(node: Node, options: ExportOptions): Promis
   const dump = await open(join(folder.path, 'database.dump'), 'wx+', 0o600);
   try {
     options.say('reading the control database');
-    const { blobs: referred } = await dumpDatabase(server, { fd: dump.fd, kinds, signal: options.signal });
+    const { blobs: referred } = await dumpDatabase(server, {
+      ...{ fd: dump.fd, kinds, schemas: schemasOf(options.parts), signal: options.signal },
+    });
     const found = await describeBlobs(blobs, referred, options.signal);
     const manifest: ArchiveManifest = {
       format: 1,
@@ -68,7 +68,7 @@ export async function exportPlatform(node: Node, options: ExportOptions): Promis
       databaseBytes: (await dump.stat()).size,
       blobs: found.blobs,
       missing: found.missing,
-      left: blobKinds.filter((kind) => !kinds.includes(kind)),
+      left: dataPartNames.filter((part) => !options.parts.includes(part)),
     };
     const identity = await readIdentity(node, server);
     options.say(`writing ${found.blobs.length} blobs`);

@@ -1,5 +1,5 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chown, mkdir, rm } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import Type, { type Static } from 'typebox';
 import { ClusterConfig } from '../../contract/config.ts';
 import { ArchiveIdentity } from '../../contract/data-archive.ts';
@@ -12,10 +12,10 @@ import type { Paths } from '../../platform/paths.ts';
 import { getUser } from '../../platform/system-user.ts';
 import { type LifecycleOptions, startProcesses } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
-import { configureBus } from '../setup/bus.ts';
-import { makeCertificates } from '../setup/certificates.ts';
+import { ensureBusConfig } from '../setup/bus.ts';
+import { ensureCertificates } from '../setup/certificates.ts';
 import { ensureLinks } from '../setup/links.ts';
-import { readSecrets, type Secrets, writeSecrets } from '../setup/secrets.ts';
+import { readSecrets, writeSecrets } from '../setup/secrets.ts';
 import { writeCredentials, writeNode } from '../setup/state-folder.ts';
 import { prepareControlDatabase } from '../store/control-database.ts';
 import { ownServer } from '../store/database-server.ts';
@@ -27,7 +27,8 @@ export const PendingSwitch = Type.Object({
   archive: Type.String({ description: 'path of the archive, for people' }),
   /** Everything, so that this machine is the Core of that very cluster; or its data alone. */
   takes: Type.Union([Type.Literal('identity'), Type.Literal('data')]),
-  identity: ArchiveIdentity,
+  /** With `identity` alone. */
+  identity: Type.Optional(ArchiveIdentity),
   settings: Type.Unknown(),
   forsaken: Type.Array(Type.String(), { description: 'keys of blobs that nothing speaks of afterwards' }),
 });
@@ -58,7 +59,7 @@ export async function applySwitch(node: Node, pending: PendingSwitch, options: L
   await startProcesses(node, database, options);
   const ours = await readSecrets(paths);
   await switchDatabases(ownServer(paths, ours.database));
-  const secrets = mergedSecrets(pending, ours);
+  const secrets = pending.identity === undefined ? ours : { ...pending.identity.secrets, supervisor: ours.supervisor };
   await writeSecrets(paths, secrets);
   const stackato = await getUser('stackato');
   await writeOwnedFile(paths.clusterFile, `${JSON.stringify(pending.settings, null, 2)}\n`, {
@@ -68,46 +69,38 @@ export async function applySwitch(node: Node, pending: PendingSwitch, options: L
   const { bus } = decode(ClusterConfig, pending.settings, 'settings of the archive');
   await writeCredentials(paths, stackato, { busPort: bus.port });
   await prepareControlDatabase(ownServer(paths, secrets.database), secrets.database, { isCluster: !file.isMicro });
-  if (pending.takes === 'identity') await takeIdentity(node, pending, options);
+  if (pending.identity !== undefined) await takeIdentity(node, pending.identity);
 }
 
-/** The database's passwords and the supervisor's are this machine's own unless it takes the other's place. */
-function mergedSecrets({ takes, identity }: PendingSwitch, ours: Secrets): Secrets {
-  const theirs = identity.secrets;
-  if (takes === 'identity') return { ...theirs, supervisor: ours.supervisor };
-  return { ...ours, encryptionKey: theirs.encryptionKey };
-}
-
-async function takeIdentity(node: Node, { identity }: PendingSwitch, options: LifecycleOptions): Promise<void> {
+/** This machine becomes the one that the archive is of: its names and keys, at this machine's address, with its roles. */
+async function takeIdentity(node: Node, identity: ArchiveIdentity): Promise<void> {
   const { paths, file } = node;
   const [root, stackato] = [await getUser('root'), await getUser('stackato')];
   for (const [path, content] of Object.entries(identity.files)) {
-    if (path === 'topology.json') continue;
-    const isPublic = path === 'tls/ca.pem';
+    if (join(paths.state, path) === paths.topologyFile) continue;
+    const isPublic = join(paths.state, path) === paths.caCertificate;
+    await mkdir(dirname(join(paths.state, path)), { recursive: true });
     await writeOwnedFile(join(paths.state, path), content, { owner: root, mode: isPublic ? 0o644 : 0o600 });
   }
   const { id, index, zone, availabilityZone } = identity.node;
   await writeNode(paths, { ...file, id, index, zone, availabilityZone });
-  const topology = identity.files['topology.json'];
-  if (topology !== undefined && !file.isMicro) {
-    const known = decode(Topology, JSON.parse(topology), 'topology.json of the archive');
-    const nodes = known.nodes.map((one) =>
-      one.id === id ? { ...one, address: file.address, roles: file.roles } : one,
-    );
-    await writeTopology(paths, { ...known, nodes });
-  }
+  await restoreTopology(node, identity);
   const after = await openNode(paths.state);
-  const context = {
-    options: { kind: 'core', roles: [], welcome: false, state: paths.state } as const,
-    terminal: { say: options.say, progress: options.say, result: () => {}, isTransient: false, isInteractive: false },
-    ...{ signal: options.signal, notes: [], node: async () => after },
-  };
-  const unanswered = { domain: undefined, email: undefined, org: undefined, password: undefined };
-  for (const step of [makeCertificates, configureBus]) {
-    await step.run({ ...context, options: { ...context.options, ...unanswered } });
-  }
-  if (!file.isMicro) await ensureLinks(after);
+  await ensureCertificates(after);
+  await ensureBusConfig(after);
+  if (file.isMicro) return;
+  await ensureLinks(after);
   // The key signs the certificates of nodes, which the primary does.
-  if (!file.isMicro)
-    await writeOwnedFile(paths.caKey, identity.files['tls/ca.key'] ?? '', { owner: stackato, mode: 0o600 });
+  await chown(paths.caKey, stackato.uid, stackato.gid);
+}
+
+async function restoreTopology({ paths, file }: Node, { node: { id }, files }: ArchiveIdentity): Promise<void> {
+  const text = files[relative(paths.state, paths.topologyFile)];
+  if (text === undefined || file.isMicro) return;
+  const known = decode(Topology, JSON.parse(text), 'topology.json of the archive');
+  const { address, roles } = file;
+  await writeTopology(paths, {
+    ...known,
+    nodes: known.nodes.map((one) => (one.id === id ? { ...one, address, roles } : one)),
+  });
 }

@@ -22,7 +22,8 @@ export const makeCertificates: Step = {
   run: async ({ node }) => ((await ensureCertificates(await node())) ? 'done' : 'already'),
 };
 
-async function ensureCertificates(node: Node): Promise<boolean> {
+/** Makes what is missing or ends soon, for the node's names and address as they are now. Gives true when some were made. */
+export async function ensureCertificates(node: Node): Promise<boolean> {
   const { paths, config, file } = node;
   const authority = { certificate: paths.caCertificate, key: paths.caKey };
   const root = await getUser('root');

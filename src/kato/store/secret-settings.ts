@@ -17,22 +17,3 @@ export async function readSecretSettings(
     await db.destroy();
   }
 }
-
-/** Seals the secret settings of a database with another key. */
-export async function resealSecretSettings(
-  server: DatabaseServer,
-  options: { database: string; from: string; to: string },
-): Promise<void> {
-  const [from, to] = [secretBox(options.from), secretBox(options.to)];
-  const db = openDatabase<unknown>(server.url('primary', options.database), { schema: 'primary', max: 1 });
-  try {
-    await db.transaction().execute(async (tx) => {
-      const { rows } = await sql<{ name: string; sealed: string }>`select name, sealed from secrets`.execute(tx);
-      for (const { name, sealed } of rows) {
-        await sql`update secrets set sealed = ${to.seal(from.open(sealed))} where name = ${name}`.execute(tx);
-      }
-    });
-  } finally {
-    await db.destroy();
-  }
-}

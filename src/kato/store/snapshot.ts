@@ -1,8 +1,7 @@
 import { sql } from 'kysely';
 import { systemClock } from '../../platform/clock.ts';
-import { openDatabase } from '../../platform/db.ts';
+import { type Db, openDatabase } from '../../platform/db.ts';
 import { systemRandom } from '../../platform/random.ts';
-import { schemaOwners } from './control-database.ts';
 import type { DatabaseServer } from './database-server.ts';
 
 const HOLD_S = 180;
@@ -21,8 +20,11 @@ const REFERENCES: Readonly<Record<string, string>> = {
   resources: `select 'resources/' || sha1 as key, null as sha256 from controller.resources`,
 };
 
-/** Kinds of blobs that an archive may hold. */
-export const blobKinds: readonly string[] = Object.keys(REFERENCES);
+/** Blobs of these kinds that the controller's rows speak of. */
+export async function listReferredBlobs(db: Db<unknown>, kinds: readonly string[]): Promise<ReferredBlob[]> {
+  const queries = kinds.flatMap((kind) => REFERENCES[kind] ?? []);
+  return queries.length === 0 ? [] : (await sql.raw<ReferredBlob>(queries.join(' union all ')).execute(db)).rows;
+}
 
 /** Blobs that are not deleted until it is disposed. */
 export type BlobHold = AsyncDisposable & {
@@ -67,11 +69,11 @@ export async function holdBlobs(server: DatabaseServer): Promise<BlobHold> {
 /**
  * Writes the control database as it is at one moment to an open file, in PostgreSQL's own format.
  *
- * @returns the blobs of these kinds that it speaks of, and the settings
+ * @returns the blobs of these kinds that it speaks of
  */
 export async function dumpDatabase(
   server: DatabaseServer,
-  options: { fd: number; kinds: readonly string[]; signal: AbortSignal },
+  options: { fd: number; schemas: readonly string[]; kinds: readonly string[]; signal: AbortSignal },
 ): Promise<{ blobs: ReferredBlob[] }> {
   const db = openDatabase<unknown>(server.url('controller'), { schema: 'controller', max: 1 });
   try {
@@ -80,10 +82,8 @@ export async function dumpDatabase(
       .setIsolationLevel('repeatable read')
       .execute(async (tx) => {
         const { rows } = await sql<{ id: string }>`select pg_export_snapshot() as id`.execute(tx);
-        const queries = options.kinds.flatMap((kind) => REFERENCES[kind] ?? []);
-        const blobs =
-          queries.length === 0 ? [] : (await sql.raw<ReferredBlob>(queries.join(' union all ')).execute(tx)).rows;
-        const schemas = Object.keys(schemaOwners).map((schema) => `--schema=${schema}`);
+        const blobs = await listReferredBlobs(tx, options.kinds);
+        const schemas = options.schemas.map((schema) => `--schema=${schema}`);
         await server.program('pg_dump', ['--format=custom', `--snapshot=${rows[0]?.id}`, ...schemas], {
           database: server.database,
           stdoutFd: options.fd,
