@@ -8,7 +8,7 @@ export const dataParts = {
   users: { schemas: ['aok'], blobs: undefined, what: 'users, their passwords and groups' },
   settings: { schemas: ['primary'], blobs: undefined, what: 'cluster configuration and licence' },
   packages: { schemas: [], blobs: 'packages', what: 'source code of apps' },
-  droplets: { schemas: [], blobs: 'droplets', what: 'what apps run from' },
+  droplets: { schemas: [], blobs: 'droplets', what: 'apps, built' },
   buildpacks: { schemas: [], blobs: 'buildpacks', what: 'buildpacks that were uploaded' },
   resources: { schemas: [], blobs: 'resources', what: 'files that clients need not upload again' },
 } as const;
