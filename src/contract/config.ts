@@ -144,7 +144,10 @@ export const ClusterConfig = Type.Object({
   ),
   fence: Type.Object(
     {
-      storeMb: mb(0, 'Size of the loop file of the fence store; 0 = 60 % of the free space, at most 100 GB'),
+      storeMb: mb(
+        0,
+        'Largest size of the fence store, which grows as it is needed; 0 = 60 % of the disk, at most 100 GB',
+      ),
       network: Type.String({
         default: '10.250.0.0/16',
         pattern: '^[0-9]{1,3}([.][0-9]{1,3}){3}/[0-9]{1,2}$',

@@ -1,8 +1,13 @@
 /** Argument arrays for the store. */
 export const btrfs = {
-  format: (image: string) => ['mkfs.btrfs', '-q', '--data', 'single', '--metadata', 'dup', '--label', 'fence', image],
-  /** Usage is known once it is written, so that happens every few seconds. */
-  mountImage: (image: string, target: string) => ['mount', '-o', 'loop,noatime,discard=async,commit=5', image, target],
+  format: (image: string) => [
+    ...['mkfs.btrfs', '-q', '--nodiscard', '--data', 'single', '--metadata', 'dup', '--label', 'fence'],
+    image,
+  ],
+  /** Usage is known once it is written, so that happens every few seconds. What is free is kept: the disk may be full. */
+  mountImage: (image: string, target: string) => ['mount', '-o', 'loop,noatime,nodiscard,commit=5', image, target],
+  tellLoopSize: (device: string) => ['losetup', '--set-capacity', device],
+  resizeToDevice: (store: string) => ['btrfs', 'filesystem', 'resize', 'max', store],
   createSubvolume: (path: string) => ['btrfs', 'subvolume', 'create', path],
   snapshot: (from: string, to: string, options: { readonly?: boolean } = {}) => [
     ...['btrfs', 'subvolume', 'snapshot', ...(options.readonly ? ['-r'] : [])],

@@ -26,12 +26,16 @@ import type { Stacks } from './stacks.ts';
 import { finish, launch, makeWaiting, type WaitingTools, writeNames } from './waiting.ts';
 
 const HANDLE = /^[a-z0-9-]{1,64}$/;
+const MB = 1024 * 1024;
+/** What a container finds free at least, if its limit is not less; the store grows by more as it is used. */
+const FIRST_ROOM_MB = 1024;
 const NO_USAGE = { cpuNs: 0, memoryBytes: 0, pids: 0, memoryKills: 0, refusedForks: 0 };
 
 /** What an engine works with; `openFence` puts it together. */
 export type FenceTools = WaitingTools & {
   readonly stacks: Stacks;
   readonly reserve: Reserve;
+  readonly growth: Disposable;
   readonly clock: Clock;
   readonly random: Random;
   readonly sweep: () => Promise<string[]>;
@@ -76,7 +80,7 @@ export class FenceEngine implements ContainerEngine {
   }
 
   async create(spec: ContainerSpec): Promise<ContainerInfo> {
-    const { containers, network, stacks, reserve, cgroups, names } = this.#tools;
+    const { containers, network, stacks, reserve, store, cgroups, names } = this.#tools;
     if (!HANDLE.test(spec.handle)) throw new ContainerError('failed', `"${spec.handle}" can't be a container's handle`);
     checkEgress(spec.egress);
     return containers.inTurn(spec.handle, async () => {
@@ -92,6 +96,7 @@ export class FenceEngine implements ContainerEngine {
           finish(this.#tools, entry.record, { copyOf: from, enter: ahead !== undefined }),
           writeNames(this.#tools, entry.record),
           network.attach(entry.record),
+          store.ensureFree(Math.min(spec.limits.diskMb, FIRST_ROOM_MB) * MB),
           ahead && cgroups.limit(names.cgroup(entry.record.id), spec.limits),
         ]);
         await containers.update(entry, { phase: 'created' });
@@ -223,6 +228,7 @@ export class FenceEngine implements ContainerEngine {
   async [Symbol.asyncDispose](): Promise<void> {
     // A reader whose container goes on would wait, and hold its file, for ever.
     this.#closed.abort(new Error('the engine is closed'));
+    this.#tools.growth[Symbol.dispose]();
     await this.#tools.reserve.close();
     await this.#tools.containers.close();
   }

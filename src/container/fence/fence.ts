@@ -18,7 +18,7 @@ import { Reserve } from './reserve.ts';
 import { findResolver } from './resolver.ts';
 import { runtimeCommands } from './runtime-commands.ts';
 import { Stacks } from './stacks.ts';
-import { openStore } from './store.ts';
+import { keepRoom, openStore } from './store.ts';
 import { sweep } from './sweep.ts';
 
 export type FenceOptions = {
@@ -33,7 +33,7 @@ export type FenceOptions = {
   readonly deniedDestinations: readonly string[];
   /** OCI runtime. */
   readonly runtime: string;
-  /** Size of the loop file when the store is made, MB; 0 = 60 % of the free space, at most 100 GB. */
+  /** Largest size of the store's file, MB; 0 = 60 % of the disk, at most 100 GB. */
   readonly storeMb: number;
   /** PEM bundle bound over the containers' own. */
   readonly caFile?: string;
@@ -62,7 +62,7 @@ export async function openFence(options: FenceOptions): Promise<ContainerEngine>
   const layout = layoutOf(directory, pool);
   const names = namesOf(directory, pool);
   await raiseKernelLimits();
-  const store = await openStore(layout, { storeMb: options.storeMb, log, nowMs: () => clock.nowMs() });
+  const store = await openStore(layout, { storeMb: options.storeMb, log, clock });
   await makeFolders([layout.own, layout.containers, layout.exits, join(layout.emptyRoot, 'root'), names.runtimeRoot]);
   const [cgroups, boot, resolver, records] = await Promise.all([
     findCgroups(),
@@ -116,6 +116,7 @@ export async function openFence(options: FenceOptions): Promise<ContainerEngine>
   return new FenceEngine({
     ...waiting,
     stacks,
+    growth: keepRoom(store, options),
     reserve: new Reserve(waiting),
     sweep: () => sweep({ ...tools, containers, stacks }),
   });

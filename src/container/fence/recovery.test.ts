@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { systemClock } from '../../platform/clock.ts';
 import { exec } from '../../platform/exec.ts';
+import { temporaryDirectory } from '../../platform/files.ts';
 import { deadline, programProcess, shellProcess, smallSpec } from '../container.conformance.ts';
 import { ContainerError } from '../container.ts';
 import { btrfs } from './btrfs-commands.ts';
@@ -200,5 +201,38 @@ describe('recovery of the engine', { skip }, () => {
     await engine.create(smallSpec('next'));
     await engine.start('next', programProcess('hundred'));
     assert.equal((await engine.wait('next', deadline())).code, 0);
+  });
+
+  test('a disk that others fill fails new writes of containers, and never the store', async () => {
+    await using folder = await temporaryDirectory('small-disk');
+    const disk = join(folder.path, 'disk');
+    await mkdir(disk);
+    await exec(['truncate', '--size', '2600M', `${disk}.img`]);
+    await exec(['mkfs.ext4', '-q', '-m', '0', `${disk}.img`]);
+    await exec(['mount', '-o', 'loop', `${disk}.img`, disk]);
+    try {
+      for (const path of [folder.path, disk]) await chmod(path, 0o711);
+      await using fence = await openTestFence({ storeMb: 2048, directory: join(disk, 'fence') });
+      const { engine } = fence;
+      const { bavail, bsize } = await statfs(disk);
+      await exec(['fallocate', '--length', String(bavail * bsize - 2 ** 24), join(disk, 'fill')]);
+      const unlimited = { memoryMb: 64, diskMb: 0, pids: 64, fds: 256 };
+      await engine.create(smallSpec('hog', { limits: unlimited }));
+      // As much as the file system inside could hold if it were backed by nothing.
+      await engine.start('hog', shellProcess('dd if=/dev/zero of=/home/vcap/big bs=1M count=1900; sync'));
+      await engine.wait('hog', deadline());
+      const { totalBytes } = await engine.space();
+      assert.equal(totalBytes, (await stat(fence.layout.storeImage)).size);
+      await engine.destroy('hog');
+      await exec(['btrfs', 'subvolume', 'sync', fence.layout.store]);
+      await engine.create(smallSpec('next'));
+      await engine.start('next', programProcess('hundred'));
+      assert.equal((await engine.wait('next', deadline())).code, 0);
+
+      await rm(join(disk, 'fill'));
+      assert.ok((await engine.space()).totalBytes > totalBytes);
+    } finally {
+      await exec(['umount', disk]);
+    }
   });
 });

@@ -14,6 +14,7 @@ import { exists, namesIn, type Store } from './store.ts';
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const IMAGE_KEY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const COPY_TIMEOUT_MS = 900_000;
+const STACK_BYTES = 2_000_000_000;
 const SHIFT_OWNERS = fileURLToPath(new URL('shift-owners.ts', import.meta.url));
 
 /** Stacks, which all engines of a store share, and the images that one pool makes from them. */
@@ -47,6 +48,7 @@ export class Stacks {
 
   async import(name: string, source: { directory: string } | { tar: string }): Promise<void> {
     if (!NAME.test(name)) throw new ContainerError('failed', `"${name}" can't be the name of a stack`);
+    await this.#store.ensureFree(STACK_BYTES);
     const made = await this.#make((path) => this.#copyStack(source, path));
     await withFileLock(this.#layout.storeLock, async () => {
       const subvolume = join(this.#layout.subvolumes, `${name}-${basename(made)}`);

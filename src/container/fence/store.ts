@@ -1,5 +1,6 @@
-import { chmod, mkdir, readdir, rename, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Clock } from '../../platform/clock.ts';
 import { type ExecError, exec } from '../../platform/exec.ts';
 import { isMissing } from '../../platform/files.ts';
 import type { Log } from '../../platform/log.ts';
@@ -8,10 +9,12 @@ import { btrfs, parseUsage } from './btrfs-commands.ts';
 import { failure } from './failure.ts';
 import { withFileLock } from './lock.ts';
 import type { Layout } from './naming.ts';
+import { StoreImage } from './store-image.ts';
 
 const BTRFS_MAGIC = 0x9123683e;
-const LARGEST_AUTOMATIC_MB = 100_000;
-const SMALLEST_MB = 512;
+const LOOK_MS = 500;
+/** What containers can write between two looks. */
+const HEADROOM_BYTES = 512 * 1024 * 1024;
 
 /** The btrfs file system of an engine: subvolumes with limits. */
 export interface Store {
@@ -23,27 +26,31 @@ export interface Store {
   remove(paths: readonly string[]): Promise<void>;
   /** Bytes written by the subvolume itself; at most a second old. */
   usageOf(path: string): Promise<number>;
+  /** With what it may still grow by. */
   space(): Promise<{ freeBytes: number; totalBytes: number }>;
+  /** Grows until this much is free, as far as the disk has room. */
+  ensureFree(bytes: number): Promise<void>;
 }
 
 /** Mounts the store if it is not, makes it if there is none; safe when several processes do so at once. */
-export async function openStore(layout: Layout, options: { storeMb: number; log: Log; nowMs: () => number }) {
+export async function openStore(layout: Layout, options: { storeMb: number; log: Log; clock: Clock }): Promise<Store> {
+  const image = new StoreImage(layout, options);
   await mkdir(layout.directory, { recursive: true });
   await chmod(layout.directory, 0o711);
   await checkReachable(layout.directory);
   await withFileLock(layout.storeLock, async () => {
     await mkdir(layout.store, { recursive: true });
-    if (!(await isBtrfs(layout.store))) await mountImage(layout, options);
+    if (!(await isBtrfs(layout.store)) && !(await isBtrfs(layout.directory))) await image.mount();
     await enableQuota(layout, options.log);
     for (const folder of [layout.stacks, layout.subvolumes, layout.images, layout.roots, layout.making]) {
       await mkdir(folder, { recursive: true });
     }
     await chmod(layout.store, 0o711);
   });
-  return storeAt(layout, options.nowMs);
+  return storeAt(layout, image, options.clock);
 }
 
-function storeAt(layout: Layout, nowMs: () => number): Store {
+function storeAt(layout: Layout, image: StoreImage, clock: Clock): Store {
   let usage: { atMs: number; bytes: Promise<Map<string, number>> } | undefined;
   const readUsage = async () => parseUsage((await exec(btrfs.usage(layout.store))).stdout);
   const run = async (what: string, argv: readonly string[]) => {
@@ -63,47 +70,36 @@ function storeAt(layout: Layout, nowMs: () => number): Store {
       if (existing.length > 0) await run('a subvolume could not be removed', btrfs.deleteSubvolumes(existing));
     },
     async usageOf(path) {
-      if (!usage || nowMs() - usage.atMs >= 1000) usage = { atMs: nowMs(), bytes: readUsage() };
+      if (!usage || clock.nowMs() - usage.atMs >= 1000) usage = { atMs: clock.nowMs(), bytes: readUsage() };
       const inside = path.slice(layout.store.length + 1);
       const find = (bytes: ReadonlyMap<string, number>) =>
         bytes.get(inside) ?? [...bytes].find(([known]) => known.endsWith(`/${inside}`))?.[1];
       const found = find(await usage.bytes);
       if (found !== undefined) return found;
       // It may be younger than what was read.
-      usage = { atMs: nowMs(), bytes: readUsage() };
+      usage = { atMs: clock.nowMs(), bytes: readUsage() };
       return find(await usage.bytes) ?? 0;
     },
     async space() {
-      const [inside, outside] = await Promise.all([statfs(layout.store), statfs(layout.directory)]);
-      const freeBytes = Math.min(inside.bavail * inside.bsize, outside.bavail * outside.bsize);
-      return { freeBytes, totalBytes: inside.blocks * inside.bsize };
+      const [inside, growable] = await Promise.all([statfs(layout.store), image.growable()]);
+      return {
+        freeBytes: inside.bavail * inside.bsize + growable,
+        totalBytes: inside.blocks * inside.bsize + growable,
+      };
     },
+    ensureFree: (bytes) => image.ensureFree(bytes),
   };
 }
 
-async function mountImage(layout: Layout, options: { storeMb: number; log: Log }): Promise<void> {
-  if (await isBtrfs(layout.directory)) return;
-  if (!(await exists(layout.storeImage))) {
-    const sizeMb = options.storeMb || (await automaticSizeMb(layout.directory));
-    const unfinished = `${layout.storeImage}.unfinished`;
-    options.log.info('make-fence-store', { path: layout.storeImage, sizeMb });
-    await rm(unfinished, { force: true });
-    await writeFile(unfinished, '', { mode: 0o600 });
-    await truncate(unfinished, sizeMb * 1024 * 1024);
-    await exec(btrfs.format(unfinished));
-    await rename(unfinished, layout.storeImage);
-  }
-  await exec(btrfs.mountImage(layout.storeImage, layout.store));
-}
-
-async function automaticSizeMb(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
-  const sizeMb = Math.min(LARGEST_AUTOMATIC_MB, Math.floor((bavail * bsize * 0.6) / 1e6));
-  if (sizeMb >= SMALLEST_MB) return sizeMb;
-  throw new ContainerError(
-    'disk-full',
-    `${directory} has room for ${sizeMb} MB of containers, at least ${SMALLEST_MB} MB are needed; free some space`,
-  );
+/** Keeps room in the store for what containers write, until disposed. */
+export function keepRoom(store: Store, { clock, log }: { clock: Clock; log: Log }): Disposable {
+  return clock.every(LOOK_MS, async () => {
+    try {
+      await store.ensureFree(HEADROOM_BYTES);
+    } catch (error) {
+      log.error('fail-to-grow-fence-store', { err: error });
+    }
+  });
 }
 
 async function enableQuota(layout: Layout, log: Log): Promise<void> {

@@ -38,7 +38,7 @@ export async function openTestFence(
 ): Promise<TestFence> {
   const folder = await temporaryDirectory('fence');
   await chmod(folder.path, 0o711);
-  const directory = join(folder.path, 'fence');
+  const directory = more.directory ?? join(folder.path, 'fence');
   const options: FenceOptions = {
     directory,
     pool: TEST_POOL,

@@ -1,0 +1,27 @@
+const MB = 1024 * 1024;
+/** What a store leaves free on the disk around it, for the database, the blobs and the logs of the node. */
+export const KEPT_FREE_BYTES = 1024 * MB;
+const STEP_BYTES = 512 * MB;
+const SMALLEST_STEP_BYTES = 16 * MB;
+
+/** The file behind a container store, its file system, and the disk that it lies on. Bytes. */
+export type StoreSpace = {
+  readonly imageBytes: number;
+  readonly largestBytes: number;
+  readonly freeInsideBytes: number;
+  readonly freeOutsideBytes: number;
+};
+
+/** How much larger the file may become. Bytes. */
+export function growableBytes(space: Pick<StoreSpace, 'imageBytes' | 'largestBytes' | 'freeOutsideBytes'>): number {
+  const room = Math.min(space.largestBytes - space.imageBytes, space.freeOutsideBytes - KEPT_FREE_BYTES);
+  return Math.max(0, room);
+}
+
+/** The file's next size so that `wantedBytes` are free inside, as near as there is room; undefined = as it is. Bytes. */
+export function grownSize(space: StoreSpace, wantedBytes: number): number | undefined {
+  const missing = wantedBytes - space.freeInsideBytes;
+  if (missing <= 0) return undefined;
+  const by = Math.min(Math.ceil(missing / STEP_BYTES) * STEP_BYTES, growableBytes(space));
+  return by < SMALLEST_STEP_BYTES ? undefined : space.imageBytes + Math.floor(by / MB) * MB;
+}
