@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { refuseBrokenRequest } from '../platform/broken-request.ts';
+import { databaseTrouble } from '../platform/db.ts';
 import { firstAdminRoutes } from './first-admin.ts';
 import { infoRoutes } from './info-routes.ts';
 import { OAuthError } from './oauth-error.ts';
@@ -49,6 +50,10 @@ export function buildServer(aok: Aok): FastifyInstance {
       route: request.routeOptions.url,
       error,
     });
+    const trouble = databaseTrouble(error);
+    if (trouble) {
+      return reply.status(503).send({ error: 'temporarily_unavailable', error_description: trouble.says });
+    }
     const description = `The login server failed; tell an administrator the request id ${request.id}`;
     return reply.status(500).send({ error: 'server_error', error_description: description });
   });

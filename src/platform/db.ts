@@ -34,6 +34,23 @@ export function isDatabaseAway(error: unknown): boolean {
   return /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message);
 }
 
+const DISK_FULL = '53100';
+const CONNECTING = new Set(['connect', 'getaddrinfo', 'read', 'write']);
+const FROM_SYSTEM = /^E/;
+
+/** What an error of a request says of the database itself, in a sentence for the user; undefined when it says nothing. */
+export function databaseTrouble(error: unknown): { readonly says: string; readonly passesSoon: boolean } | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code = 'code' in error ? String(error.code) : '';
+  if (code === DISK_FULL) {
+    return { says: "The control database's disk is full; an administrator must free some space.", passesSoon: false };
+  }
+  // Files give some of these too.
+  const isOfConnection = !FROM_SYSTEM.test(code) || ('syscall' in error && CONNECTING.has(String(error.syscall)));
+  if (!isDatabaseAway(error) || !isOfConnection) return undefined;
+  return { says: 'The control database cannot be reached. Try again in a moment.', passesSoon: true };
+}
+
 /** One step of a schema's history. `name` orders them and never changes once landed. */
 export type Migration = { readonly name: string; readonly up: (tx: Tx<unknown>) => Promise<void> };
 

@@ -46,9 +46,14 @@ export function tokenVerifier(keysUrl: string, revocations?: Pick<Revocations, '
         expiresAtS: payload.exp ?? 0,
       };
     } catch (error) {
-      if (error instanceof errors.JWKSTimeout) throw error;
+      if (error instanceof errors.JWKSTimeout || isNoAnswer(error)) throw error;
       if (error instanceof errors.JOSEError) return 'invalid';
       throw error;
     }
   };
+}
+
+/** An answer of the keys' address that is none: another status, or no JSON. It says nothing of the token. */
+function isNoAnswer(error: unknown): boolean {
+  return error instanceof errors.JOSEError && error.code === errors.JOSEError.code;
 }

@@ -1,6 +1,6 @@
 import { BlobStoreError } from '../../blobstore/blobstore.ts';
 import { type ErrorDocument, errorDocument, errorTable, PlatformError } from '../../contract/errors.ts';
-import { isDatabaseAway } from '../../platform/db.ts';
+import { databaseTrouble } from '../../platform/db.ts';
 
 /** An error as the API answers it; `isBug` asks for a stack in the log, `retryAfterS` tells clients to ask again. */
 export type ErrorAnswer = {
@@ -10,9 +10,7 @@ export type ErrorAnswer = {
   readonly retryAfterS?: number;
 };
 
-const CONNECTING = new Set(['connect', 'getaddrinfo', 'read', 'write']);
 const NOT_TEXT = new Set(['22021', '22P05', '22P02']);
-const FROM_SYSTEM = /^E/;
 
 /** Turns whatever was thrown into the error document of the API. */
 export function answerError(error: unknown, requestId: string): ErrorAnswer {
@@ -28,13 +26,10 @@ export function answerError(error: unknown, requestId: string): ErrorAnswer {
     const detail = `The store of packages and droplets can't be used: ${error.message}.`;
     return { ...platform('ServiceUnavailable', detail), isBug: true };
   }
-  const isOfConnection = !FROM_SYSTEM.test(code) || ('syscall' in error && CONNECTING.has(String(error.syscall)));
-  if (isDatabaseAway(error) && isOfConnection) {
-    return {
-      ...platform('ServiceUnavailable', 'The control database cannot be reached. Try again in a moment.'),
-      isBug: true,
-      retryAfterS: 1,
-    };
+  const trouble = databaseTrouble(error);
+  if (trouble) {
+    const away = { ...platform('ServiceUnavailable', trouble.says), isBug: true };
+    return trouble.passesSoon ? { ...away, retryAfterS: 1 } : away;
   }
   return unexpected(requestId);
 }
