@@ -28,6 +28,7 @@ import { taskRoutes } from './handlers/task.ts';
 import { HealthRespondent } from './health-respondent.ts';
 import { InstanceDirectory } from './instances.ts';
 import { PlacementNews } from './placement-news.ts';
+import { ReturningDeas } from './returning-deas.ts';
 import { StagerDirectory } from './stager-directory.ts';
 import { Staging } from './staging.ts';
 import { StagingWatch } from './staging-watch.ts';
@@ -66,6 +67,7 @@ export function appParts(controller: Controller, services: AppServices): Part[] 
         directory[Symbol.dispose]();
     }),
     new HealthRespondent(controller, services).part(),
+    new ReturningDeas(controller, services).part(),
     new StagingWatch(controller, services).part(),
   ];
 }

@@ -182,7 +182,7 @@ export class Dea {
       bus.subscribe(subjects.deaStatus, [], (_empty, { respond }) => respond(this.#status())),
       bus.subscribe(subjects.deaLocate, [], () => this.#advertise()),
       bus.subscribe(subjects.healthManagerStart, [], () => this.#heartbeat()),
-      bus.onStatus((status) => status === 'connected' && this.#announce()),
+      bus.onStatus((status) => status === 'connected' && this.#comeBack()),
     );
   }
 
@@ -279,6 +279,12 @@ export class Dea {
   }
 
   /** Says what changed; changes of one moment are said together. */
+  /** What was said meanwhile was not heard here. */
+  #comeBack(): void {
+    this.#options.bus.publish(subjects.deaHello, [], this.#hello());
+    this.#announce();
+  }
+
   #announce(): void {
     if (this.#isAnnouncing) return;
     this.#isAnnouncing = true;

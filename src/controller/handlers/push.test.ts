@@ -22,6 +22,11 @@ async function pushed(world: AppWorld) {
   return { app, droplet, source };
 }
 
+async function until(isTrue: () => boolean): Promise<void> {
+  const endMs = Date.now() + 5000;
+  while (!isTrue() && Date.now() < endMs) await new Promise((done) => setTimeout(done, 10));
+}
+
 test('a push, call by call, as the cf client makes it', async () => {
   await using world = await appWorld();
   const { call, space } = world;
@@ -168,6 +173,13 @@ test('scale, routes, stop and restart reach the DEAs', async () => {
   await call('POST', `/v3/routes/${route.body.guid}/destinations`, { body: { destinations } });
   await world.settle();
   assert.deepEqual(world.updates.at(-1)?.uris, ['new.stackato.localhost']);
+  world.updates.length = 0;
+  await world.beat('d1', one.starts);
+  assert.equal(world.updates.length, 0);
+  world.bus.publish(subjects.deaHello, [], { id: 'd1', ip: '10.0.0.1', version: '1.0.0' });
+  await world.beat('d1', one.starts);
+  await until(() => world.updates.length > 0);
+  assert.deepEqual(world.updates.at(-1)?.uris, ['new.stackato.localhost'], 'a DEA that was away is told again');
 
   const before = (await call('GET', `/v3/processes/${app}`)).body.version;
   await call('POST', `/v3/apps/${app}/actions/restart`);
