@@ -3,6 +3,7 @@ import { auditEventRoutes } from './handlers/audit-event.ts';
 import { buildpackRoutes } from './handlers/buildpack.ts';
 import { destinationRoutes } from './handlers/destination.ts';
 import { domainRoutes } from './handlers/domain.ts';
+import { domainRenameRoutes } from './handlers/domain-rename.ts';
 import { domainSharingRoutes } from './handlers/domain-sharing.ts';
 import { environmentVariableGroupRoutes } from './handlers/environment-variable-group.ts';
 import { featureFlagRoutes } from './handlers/feature-flag.ts';
@@ -36,6 +37,7 @@ export const organizationSideRoutes: readonly Route[] = [
   ...roleRoutes,
   ...domainRoutes,
   ...domainSharingRoutes,
+  ...domainRenameRoutes,
   ...routeRoutes,
   ...routeSharingRoutes,
   ...destinationRoutes,

@@ -45,12 +45,13 @@ export async function ensureAuthority(
  * Makes a server certificate with its key in one PEM file unless one for the same names is there, signed by this
  * authority and good for another 30 days. Gives true when it made one.
  *
- * @param options `names`: DNS names and IP addresses, as `DNS:*.example.com` and `IP:127.0.0.1`
+ * @param options `names`: DNS names and IP addresses, as `DNS:*.example.com` and `IP:127.0.0.1`; `mayHaveMore`: one for
+ *   these and others will do
  */
 export async function ensureServerCertificate(
   path: string,
   authority: Authority,
-  options: { names: readonly string[]; owner: SystemUser; nowMs: number },
+  options: { names: readonly string[]; mayHaveMore?: boolean; owner: SystemUser; nowMs: number },
 ): Promise<boolean> {
   const existing = await readTextIfExists(path);
   const ca = await read(authority.certificate);
@@ -144,18 +145,24 @@ async function sign(
   ]);
 }
 
-/** Is this a certificate of this authority for exactly these names, good for another 30 days? */
+/** Is this a certificate of this authority for exactly these names (or these and more), good for another 30 days? */
 export function isGoodCertificate(
   pem: string,
-  wanted: { authority: Authority; names: readonly string[]; nowMs: number },
+  wanted: { authority: Authority; names: readonly string[]; mayHaveMore?: boolean; nowMs: number },
 ): boolean {
   const certificate = new X509Certificate(pem);
-  const has = (certificate.subjectAltName ?? '').split(', ').map((name) => name.replace('IP Address:', 'IP:'));
+  const has = namesOf(certificate);
   return (
     certificate.verify(new X509Certificate(readFileSync(wanted.authority.certificate)).publicKey) &&
     Date.parse(certificate.validTo) - wanted.nowMs > RENEW_BEFORE_MS &&
-    [...has].sort().join() === [...wanted.names].sort().join()
+    wanted.names.every((name) => has.includes(name)) &&
+    (wanted.mayHaveMore === true || has.length === wanted.names.length)
   );
+}
+
+/** The names that a certificate is for, as `DNS:*.example.com` and `IP:127.0.0.1`. */
+export function namesOf(certificate: X509Certificate): string[] {
+  return (certificate.subjectAltName ?? '').split(', ').map((name) => name.replace('IP Address:', 'IP:'));
 }
 
 async function read(path: string): Promise<string> {

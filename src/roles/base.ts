@@ -2,11 +2,14 @@ import { join } from 'node:path';
 import { CommandRunner } from '../base/command-runner.ts';
 import { HostsKeeper } from '../base/hosts-keeper.ts';
 import { LogShipper } from '../base/log-shipper.ts';
+import { NodeFollower } from '../base/node-follower.ts';
 import { NodeReporter } from '../base/node-reporter.ts';
 import { PrimaryCopy } from '../base/primary-copy.ts';
 import type { Bus } from '../bus/bus.ts';
 import { componentPart } from '../bus/component.ts';
 import { fenceDevices } from '../container/fence/fence.ts';
+import { ClusterConfig } from '../contract/config.ts';
+import { decode } from '../contract/decode.ts';
 import { linkHost, type Topology } from '../contract/topology.ts';
 import type { Readiness } from '../core/process-status.ts';
 import { type Boot, environment } from '../platform/config.ts';
@@ -32,11 +35,20 @@ export const base: Role = async (boot, bus) => {
     log.info('copied-config', { revision });
     await refreshFirewall(boot);
   };
+  const follower = node.isMicro ? undefined : new NodeFollower({ bus, clock, log, ...katoHere(boot) });
+  const followConfig = async (copied: { revision: number; config: unknown }) => {
+    await writeConfig(copied);
+    const { domain } = decode(ClusterConfig, copied.config, 'cluster configuration').cluster;
+    follower?.saw(domain === boot.config.cluster.domain ? undefined : `the domain is ${domain}`);
+  };
   return [
     part('config copy', async () => {
-      const copy = PrimaryCopy.ofConfig({ bus, clock, log, apply: writeConfig });
+      const copy = PrimaryCopy.ofConfig({ bus, clock, log, apply: followConfig });
       void copy.refresh();
-      return () => copy[Symbol.dispose]();
+      return () => {
+        copy[Symbol.dispose]();
+        follower?.[Symbol.dispose]();
+      };
     }),
     part('log shipper', async () => {
       const shipper = new LogShipper({ bus, clock, log, folder: paths.log, node: node.id });
@@ -83,8 +95,7 @@ function clusterParts(boot: Boot, bus: Bus, stackato: SystemUser): Part[] {
     }),
     part('command runner', () => {
       const runner = new CommandRunner({
-        ...{ bus, log, nodeId: node.id, kato: join(sourceRoot, 'bin', 'kato') },
-        environment: commandEnvironment(boot),
+        ...{ bus, log, nodeId: node.id, ...katoHere(boot) },
       });
       return () => runner[Symbol.dispose]();
     }),
@@ -100,11 +111,11 @@ async function refreshFirewall({ paths, log }: Boot): Promise<void> {
   }
 }
 
-/** What kato finds in its environment here is what its operator has at this machine. */
-function commandEnvironment({ paths }: Boot): Record<string, string> {
+/** kato on this node; what it finds in its environment is what its operator has at this machine. */
+function katoHere({ paths }: Boot): { kato: string; environment: Record<string, string> } {
   const { path, stackato } = environment;
   const hostsFile = stackato('HOSTS_FILE');
-  return {
+  const own = {
     PATH: path,
     HOME: '/root',
     LANG: 'C.UTF-8',
@@ -112,6 +123,7 @@ function commandEnvironment({ paths }: Boot): Record<string, string> {
     STACKATO_STATE: paths.state,
     ...(hostsFile === undefined ? {} : { STACKATO_HOSTS_FILE: hostsFile }),
   };
+  return { kato: join(sourceRoot, 'bin', 'kato'), environment: own };
 }
 
 function supervisorOf({ credentials, paths, config }: Boot): Supervisord {

@@ -14,12 +14,13 @@ const ROOT_PROCESSES = ['router', 'dea', 'stager', 'base', 'kato', 'load_balance
  * Credentials of processes that it no longer runs are taken away.
  *
  * @param options `key`: of the certificate, when one was asked for; `supervisor`: this node's own password
+ * @returns processes that have other credentials now
  */
 export async function writeMaterial(
   paths: Paths,
   material: NodeMaterial,
   options: { key?: string; supervisor: { user: string; password: string } },
-): Promise<void> {
+): Promise<string[]> {
   const stackato = await getUser('stackato');
   await writeOwnedFile(paths.caCertificate, material.ca, { owner: root, mode: 0o644 });
   if (material.certificate !== '' && options.key !== undefined) {
@@ -31,6 +32,7 @@ export async function writeMaterial(
   }
   const config = `${JSON.stringify(material.config, null, 2)}\n`;
   await writeOwnedFile(paths.clusterFile, config, { owner: { uid: 0, gid: stackato.gid }, mode: 0o640 });
+  const changed: string[] = [];
   for (const process of busUserNames) {
     const given = material.credentials[process];
     if (given === undefined) {
@@ -43,7 +45,9 @@ export async function writeMaterial(
       ...(process === 'base' || process === 'kato' ? { supervisor: options.supervisor } : {}),
     };
     const owner = ROOT_PROCESSES.includes(process) ? root : stackato;
-    await writeOwnedFile(paths.credentials(process), `${JSON.stringify(file, null, 2)}\n`, { owner, mode: 0o600 });
+    const text = `${JSON.stringify(file, null, 2)}\n`;
+    if (await writeOwnedFile(paths.credentials(process), text, { owner, mode: 0o600 })) changed.push(process);
   }
   await writeTopology(paths, material.topology);
+  return changed;
 }

@@ -4,6 +4,7 @@ import { setUpFirstNode } from '../setup/first-node.ts';
 import { clusterCommands } from './cluster.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 import { loadBalancerCommand } from './load-balancer.ts';
+import { moveCommands } from './move.ts';
 
 type Options = {
   email?: string;
@@ -67,6 +68,7 @@ export function nodeCommand(program: Command, context: CommandContext): void {
     });
   loadBalancerCommand(setup, context);
   clusterCommands(group, context);
+  moveCommands(group, context);
 }
 
 function withSetupOptions(command: Command): Command {

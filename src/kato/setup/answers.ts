@@ -1,5 +1,6 @@
 import { ClusterConfig } from '../../contract/config.ts';
 import { decode } from '../../contract/decode.ts';
+import { isDomain } from '../../core/cluster-domain.ts';
 import { passwordFault } from '../../core/password-policy.ts';
 import { readJsonIfExists } from '../../platform/files.ts';
 import { pathsOf } from '../../platform/paths.ts';
@@ -57,9 +58,7 @@ function refuseOther(flag: string, given: string | undefined, earlier: string): 
 
 function checkDomain(domain: string | undefined): void {
   if (domain === undefined) return;
-  const labels = domain.split('.');
-  const isLabel = (label: string) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label);
-  if (labels.length >= 2 && domain.length <= 200 && labels.every(isLabel)) return;
+  if (isDomain(domain)) return;
   throw new Refusal(`'${domain}' is no domain`, 'for example --domain cloud.example.com, in small letters');
 }
 

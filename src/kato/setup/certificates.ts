@@ -22,21 +22,23 @@ export const makeCertificates: Step = {
   run: async ({ node }) => ((await ensureCertificates(await node())) ? 'done' : 'already'),
 };
 
-/** Makes what is missing or ends soon, for the node's names and address as they are now. Gives true when some were made. */
-export async function ensureCertificates(node: Node): Promise<boolean> {
+/**
+ * Makes those of the node's certificates that are missing, near their end, or for other names.
+ *
+ * @param domains what the routers' is for; without it, the cluster's domain at least
+ */
+export async function ensureCertificates(node: Node, domains?: readonly string[]): Promise<boolean> {
   const { paths, config, file } = node;
   const authority = { certificate: paths.caCertificate, key: paths.caKey };
   const root = await getUser('root');
   const stackato = await getUser('stackato');
-  const { domain } = config.cluster;
   const nowMs = systemClock.nowMs();
   const made = [await ensureAuthority(authority, { name: `Stackato ${file.id.slice(0, 8)}`, owner: root })];
-  const routerNames = [`DNS:${domain}`, `DNS:*.${domain}`];
+  const routerNames = (domains ?? [config.cluster.domain]).flatMap((domain) => [`DNS:${domain}`, `DNS:*.${domain}`]);
   // The bus client checks an address's certificate for the name localhost.
   const busNames = ['DNS:localhost', 'IP:127.0.0.1', ...(file.address === '127.0.0.1' ? [] : [`IP:${file.address}`])];
-  made.push(
-    await ensureServerCertificate(paths.routerCertificate, authority, { names: routerNames, owner: root, nowMs }),
-  );
+  const wanted = { names: routerNames, mayHaveMore: domains === undefined, owner: root, nowMs };
+  made.push(await ensureServerCertificate(paths.routerCertificate, authority, wanted));
   made.push(
     await ensureServerCertificate(busCertificate(paths), authority, { names: busNames, owner: stackato, nowMs }),
   );
