@@ -305,6 +305,30 @@ export const ClusterConfig = Type.Object({
     { port: port(8025, 'Status port of the primary'), supervisorPort: port(9001, 'supervisord XML-RPC') },
     { default: {} },
   ),
+  backup: Type.Object(
+    {
+      enabled: Type.Boolean({ default: true, description: 'Back the control database up every night, on the Core' }),
+      at: Type.String({
+        default: '02:30',
+        pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$',
+        title: 'a time of day such as 02:30',
+        description: 'When, UTC',
+      }),
+      folder: Type.String({
+        default: '',
+        pattern: '^(/.*)?$',
+        description:
+          'Where to; a disk of another machine is better. It must exist; empty = `backups` of the state folder',
+      }),
+      kept: Type.Integer({
+        default: 14,
+        minimum: 1,
+        maximum: 10_000,
+        description: 'Backups kept; the oldest go first',
+      }),
+    },
+    { default: {} },
+  ),
   bus: Type.Object({ port: port(4222, 'NATS') }, { default: {} }),
   link: Type.Object(
     {

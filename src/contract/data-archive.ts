@@ -42,3 +42,13 @@ export const ArchiveIdentity = Type.Object({
   files: Type.Record(Type.String(), Type.String()),
 });
 export type ArchiveIdentity = Static<typeof ArchiveIdentity>;
+
+/** `setup/backup.json`: how the last backup of the control database went. */
+export const BackupStatus = Type.Object({
+  triedAtMs: Type.Integer(),
+  /** Why the last one failed; without, it is good. */
+  why: Type.Optional(Type.String()),
+  /** The last good one. */
+  good: Type.Optional(Type.Object({ atMs: Type.Integer(), file: Type.String(), bytes: Type.Integer() })),
+});
+export type BackupStatus = Static<typeof BackupStatus>;

@@ -21,6 +21,8 @@ const LOOKS: readonly (readonly string[])[] = [
     ['process', 'ready'],
     ['role', 'info'],
     ['config', 'get'],
+    ['data', 'check'],
+    ['data', 'passphrase'],
     ['node', 'list'],
   ],
   ...[

@@ -16,6 +16,7 @@ const readers: Readonly<Record<string, readonly string[]>> = {
   logyard: ['logyard'],
   blobs: ['controller'],
   primary: ['base'],
+  backup: [],
 };
 
 /** Ports that the supervisor, the bus server or the links have: everything on a node goes by them. */
@@ -51,5 +52,6 @@ const narrowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries
 /** The effect in a sentence. */
 export function describeEffect({ roles, isWhole }: ConfigEffect): string {
   if (isWhole) return 'counts after a restart of every node: kato restart';
+  if (roles.length === 0) return 'counts at once';
   return `counts when ${roles.join(', ')} start${roles.length === 1 ? 's' : ''} again, on each node that has the role: kato restart ${roles.join(' ')}`;
 }

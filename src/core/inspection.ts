@@ -1,3 +1,4 @@
+import type { backupState } from './backup-plan.ts';
 import { areCompatible } from './cluster-rules.ts';
 import { findPortUse, type Listener, type PortUse } from './port-table.ts';
 
@@ -131,6 +132,15 @@ export function judgeCertificates(certificates: readonly CertificateFacts[], now
     if (days < 21) return warning('certificates', `${text} ends in ${days} days`, next);
     return ok('certificates', `${text} is good until ${dayOf(toMs)}`);
   });
+}
+
+/** The control database's backups, on the node that keeps it. */
+export function judgeBackups({ state, text }: ReturnType<typeof backupState>): Finding[] {
+  const next = 'mend that, then: kato data backup';
+  if (state === 'failed') return [wrong('backups', text, next)];
+  if (state === 'late') return [wrong('backups', text, 'kato data backup; then look why: grep backup log/base.log')];
+  if (state === 'off') return [warning('backups', text, 'kato config set backup.enabled true')];
+  return [ok('backups', text)];
 }
 
 export function judgeVersions(

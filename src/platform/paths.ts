@@ -41,6 +41,9 @@ export function pathsOf(state: string) {
     scratch: at('scratch'),
     log: at('log'),
     setup: at('setup'),
+    /** How the last backup of the control database went. */
+    backupStatus: at('setup', 'backup.json'),
+    backups: at('backups'),
     supervisor: at('supervisor'),
     nats: at('nats'),
     postgresql: at('postgresql'),

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { BackupKeeper } from '../base/backup-keeper.ts';
 import { CommandRunner } from '../base/command-runner.ts';
 import { HostsKeeper } from '../base/hosts-keeper.ts';
 import { LogShipper } from '../base/log-shipper.ts';
@@ -9,10 +10,13 @@ import type { Bus } from '../bus/bus.ts';
 import { componentPart } from '../bus/component.ts';
 import { fenceDevices } from '../container/fence/fence.ts';
 import { ClusterConfig } from '../contract/config.ts';
+import { BackupStatus } from '../contract/data-archive.ts';
 import { decode } from '../contract/decode.ts';
 import { linkHost, type Topology } from '../contract/topology.ts';
 import type { Readiness } from '../core/process-status.ts';
 import { type Boot, environment } from '../platform/config.ts';
+import { start } from '../platform/exec.ts';
+import { readJsonIfExists } from '../platform/files.ts';
 import { applyFirewall } from '../platform/firewall.ts';
 import { type Part, part } from '../platform/lifecycle.ts';
 import { writeOwnedFile } from '../platform/owned-files.ts';
@@ -60,6 +64,7 @@ export const base: Role = async (boot, bus) => {
       await reporter.report();
       return () => reporter[Symbol.dispose]();
     }),
+    ...(node.roles.includes('primary') ? [backupPart(boot)] : []),
     ...hostsParts(boot, bus),
     ...(node.isMicro ? [] : clusterParts(boot, bus, stackato)),
     componentPart({ type: 'Base', bus, boot }),
@@ -100,6 +105,35 @@ function clusterParts(boot: Boot, bus: Bus, stackato: SystemUser): Part[] {
       return () => runner[Symbol.dispose]();
     }),
   ];
+}
+
+/** The control database is backed up by kato itself, so that it is the same by hand and at night. */
+function backupPart(boot: Boot): Part {
+  const { clock, log, paths } = boot;
+  return part('backups', () => {
+    const keeper = new BackupKeeper({
+      ...{ clock, log },
+      settings: async () =>
+        decode(ClusterConfig, (await readJsonIfExists(paths.clusterFile)) ?? {}, paths.clusterFile).backup,
+      status: async () => {
+        const value = await readJsonIfExists(paths.backupStatus);
+        return value === undefined ? undefined : decode(BackupStatus, value, paths.backupStatus);
+      },
+      backUp: () => runKato(boot, ['data', 'backup']),
+    });
+    return () => keeper[Symbol.dispose]();
+  });
+}
+
+/** Runs kato, which outlives this process; gives its exit code. */
+function runKato(boot: Boot, args: readonly string[]): Promise<number> {
+  const options = { cwd: '/', env: commandEnvironment(boot), detached: true };
+  const child = start([join(sourceRoot, 'bin', 'kato'), ...args], options, ['ignore', 'ignore', 'ignore']);
+  child.unref();
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? -1));
+  });
 }
 
 /** Rules that name nodes and ports follow both; the links have passwords and certificates besides. */

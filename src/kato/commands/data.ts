@@ -12,9 +12,10 @@ import { openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { formatElapsed } from '../terminal.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
+import { backupCommands } from './data-backup.ts';
 import { formatMb, importCommand, progressOf, restoreCommand } from './data-import.ts';
 
-/** `kato data export | check | import | restore`. */
+/** `kato data export | check | import | restore | backup | passphrase`. */
 export function dataCommand(program: Command, context: CommandContext): void {
   const group = program
     .command('data')
@@ -30,6 +31,7 @@ export function dataCommand(program: Command, context: CommandContext): void {
   checkCommand(group, context);
   importCommand(group, context);
   restoreCommand(group, context);
+  backupCommands(group, context);
 }
 
 type ExportFlags = WantedParts & { passphraseStdin?: boolean; force?: boolean };

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { platformVersion } from '../../contract/version.ts';
+import { backupState } from '../../core/backup-plan.ts';
 import {
   type Finding,
+  judgeBackups,
   judgeBusServer,
   judgeCertificates,
   judgeClock,
@@ -22,6 +24,7 @@ import { exec } from '../../platform/exec.ts';
 import { readTextIfExists } from '../../platform/files.ts';
 import { listListeners } from '../../platform/listeners.ts';
 import { isProcessOf } from '../../supervisor/orphans.ts';
+import { findBackupStatus } from '../data/backup.ts';
 import { certificateFacts } from '../inspect/certificate-facts.ts';
 import { clockSkewMs, frontAddresses, nameFacts, nodeVersions } from '../inspect/cluster-facts.ts';
 import { diskFacts, featureFacts, hasTimeService, memoryFacts, openSecrets } from '../inspect/machine-facts.ts';
@@ -44,6 +47,10 @@ const checks: Readonly<Record<string, Check>> = {
   ports: inspectPorts,
   names: async (node) => judgeNames(await nameFacts(node), node.config.cluster.domain, await frontAddresses(node)),
   certificates: async (node) => judgeCertificates(await certificateFacts(node), systemClock.nowMs()),
+  backups: async ({ file, paths, config }) =>
+    file.roles.includes('primary')
+      ? judgeBackups(backupState(config.backup, await findBackupStatus(paths), systemClock.nowMs()))
+      : [],
   secrets: async (node) => judgeSecrets(await openSecrets(node)),
   versions: async (node, probe) => [
     ...judgeVersions(platformVersion, await nodeVersions(node, probe)),

@@ -3,8 +3,11 @@ import type { PayloadOf } from '../../contract/subject.ts';
 import { subjects } from '../../contract/subjects.ts';
 import type { TopologyNode } from '../../contract/topology.ts';
 import { platformVersion } from '../../contract/version.ts';
+import { backupState } from '../../core/backup-plan.ts';
 import { type ProcessReport, reportRole } from '../../core/process-status.ts';
 import { listProcesses, listRoleProcesses } from '../../core/role-plan.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { findBackupStatus } from '../data/backup.ts';
 import { type Node, openNode } from '../node.ts';
 import { ReadinessProbe } from '../readiness.ts';
 import { coloured, table } from '../terminal.ts';
@@ -28,10 +31,20 @@ export function statusCommand(program: Command, context: CommandContext): void {
       const own = ownReport(node, await probe.look(listProcesses(node.file)));
       const nodes = options.all ? await allNodes(node, probe, own) : [own];
       const value = nodes.map((one) => ({ ...one, roles: rolesOf(one) }));
-      const text = nodes.map((one) => formatNode(one, nodes.length > 1)).join('\n\n');
-      terminalOf(command).result(text, options.all ? value : value[0]);
+      const backup = await findBackups(node);
+      const texts = nodes.map((one) => formatNode(one, nodes.length > 1));
+      if (backup !== undefined)
+        texts.push(`backups: ${backup.state === 'good' ? '' : `${backup.state.toUpperCase()}: `}${backup.text}`);
+      const withBackup = value.map((one) => (one.node === own.node && backup ? { ...one, backup } : one));
+      terminalOf(command).result(texts.join('\n\n'), options.all ? withBackup : withBackup[0]);
       if (nodes.some((one) => rolesOf(one).some(({ state }) => state !== 'READY'))) context.outcome.code = 1;
     });
+}
+
+/** How the backups of the control database are, on the node that keeps it. */
+async function findBackups({ file, paths, config }: Node) {
+  if (!file.roles.includes('primary')) return undefined;
+  return backupState(config.backup, await findBackupStatus(paths), systemClock.nowMs());
 }
 
 function ownReport(node: Node, processes: ProcessReport[]): NodeReport {
