@@ -127,8 +127,8 @@ function backupPart(boot: Boot): Part {
 
 /** Runs kato, which outlives this process; gives its exit code. */
 function runKato(boot: Boot, args: readonly string[]): Promise<number> {
-  const options = { cwd: '/', env: commandEnvironment(boot), detached: true };
-  const child = start([join(sourceRoot, 'bin', 'kato'), ...args], options, ['ignore', 'ignore', 'ignore']);
+  const { kato, environment: env } = katoHere(boot);
+  const child = start([kato, ...args], { cwd: '/', env, detached: true }, ['ignore', 'ignore', 'ignore']);
   child.unref();
   return new Promise((resolve, reject) => {
     child.once('error', reject);
