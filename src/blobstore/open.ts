@@ -5,10 +5,16 @@ import { diskBlobStore } from './disk.ts';
 /**
  * The blob store that the configuration names. One that can't be opened fails each use and says why, so that the rest of
  * the API goes on.
+ *
+ * @param claim looks whether a folder that is shared is the cluster's; default: it is
  */
-export async function openBlobStore(boot: Pick<Boot, 'config' | 'credentials' | 'paths' | 'log'>): Promise<BlobStore> {
+export async function openBlobStore(
+  boot: Pick<Boot, 'config' | 'credentials' | 'paths' | 'log'>,
+  claim: (folder: string) => Promise<void> = async () => {},
+): Promise<BlobStore> {
   const { config, credentials, paths, log } = boot;
   try {
+    if (config.blobs.kind === 'folder' && config.blobs.folder !== '') await claim(config.blobs.folder);
     if (config.blobs.kind === 'folder') return await diskBlobStore(config.blobs.folder || paths.blobs);
     // Loaded only where it is used: it takes some 25 MB of memory.
     const { s3BlobStore } = await import('./s3.ts');

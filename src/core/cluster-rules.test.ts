@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Topology } from '../contract/topology.ts';
-import { type JoinToken, judgeAddress, judgeJoin, judgeRemoval } from './cluster-rules.ts';
+import { type JoinToken, judgeAddress, judgeBlobs, judgeJoin, judgeRemoval } from './cluster-rules.ts';
 
 const id = (index: number) => String(index).repeat(32);
 const topology: Topology = {
@@ -52,4 +52,13 @@ test('a node may keep its own address; the Core can not be removed', () => {
   assert.match(judgeRemoval(id(1), topology)?.refused ?? '', /Core/);
   assert.match(judgeRemoval(id(7), topology)?.refused ?? '', /no such node/);
   assert.equal(judgeRemoval(id(2), topology), undefined);
+});
+
+test('a further controller needs blobs that are shared', () => {
+  const may = (roles: string[], kind: string, folder: string) => judgeBlobs(roles, { kind, folder }) === undefined;
+  assert.deepEqual(
+    [may(['controller'], 'folder', ''), may(['controller'], 'folder', '/mnt/blobs'), may(['controller'], 's3', '')],
+    [false, true, true],
+  );
+  assert.ok(may(['dea'], 'folder', ''));
 });

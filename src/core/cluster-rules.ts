@@ -93,6 +93,18 @@ export function judgeRoles(roles: readonly string[]): ClusterRefusal | undefined
   return 'refused' in planned ? { refused: planned.refused, next: 'attach with other roles (-e)' } : undefined;
 }
 
+/** Controllers of several nodes need the same blobs. Undefined when these roles may be on a node beside the Core. */
+export function judgeBlobs(
+  roles: readonly string[],
+  { kind, folder }: { readonly kind: string; readonly folder: string },
+): ClusterRefusal | undefined {
+  if (!roles.includes('controller') || kind !== 'folder' || folder !== '') return undefined;
+  return {
+    refused: "a further controller needs the first one's blobs, and those are in a folder of the Core node alone",
+    next: 'mount a shared file system on both nodes and, on the Core, run: kato config set blobs.folder /mnt/blobs (docs/operations/controllers.md)',
+  };
+}
+
 /** May this node be taken out of the cluster? Undefined when it may. */
 export function judgeRemoval(nodeId: string, topology: Topology): ClusterRefusal | undefined {
   const node = topology.nodes.find(({ id }) => id === nodeId);

@@ -39,6 +39,12 @@ export async function canExecute(user: SystemUser, path: string): Promise<boolea
   return code === 0;
 }
 
+/** May this account write this file, or make files in this folder? */
+export async function canWrite(user: SystemUser, path: string): Promise<boolean> {
+  const { code } = await exec(['/usr/bin/test', '-w', path], { uid: user.uid, gid: user.gid, okCodes: [0, 1] });
+  return code === 0;
+}
+
 /** May this account read this file? */
 export async function canRead(user: SystemUser, path: string): Promise<boolean> {
   const { code } = await exec(['/usr/bin/test', '-r', path], { uid: user.uid, gid: user.gid, okCodes: [0, 1] });

@@ -7,7 +7,7 @@ import type { JoinRequest, NodeChange, NodeMaterial } from '../contract/registry
 import { subjects } from '../contract/subjects.ts';
 import { certificateNames, type Topology, type TopologyNode } from '../contract/topology.ts';
 import { platformVersion } from '../contract/version.ts';
-import { type ClusterRefusal, judgeAddress, judgeJoin, judgeRemoval } from '../core/cluster-rules.ts';
+import { type ClusterRefusal, judgeAddress, judgeBlobs, judgeJoin, judgeRemoval } from '../core/cluster-rules.ts';
 import { planRoleChange } from '../core/role-plan.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
@@ -60,10 +60,13 @@ export class Registry {
     const { store, clock, log } = this.#options;
     const joining = { ...request, isVersionForced: request.isVersionForced ?? false };
     const roles = ['base', ...request.roles.filter((role) => role !== 'base')];
+    const { decoded } = await this.#options.config();
     const outcome = await store.admit(
       { tokenHash: hashOf(request.token), now: new Date(clock.nowMs()) },
       ({ token, topology }) => {
-        const refusal = judgeJoin(joining, { topology, token, version: platformVersion, nowMs: clock.nowMs() });
+        const refusal =
+          judgeJoin(joining, { topology, token, version: platformVersion, nowMs: clock.nowMs() }) ??
+          judgeBlobs(roles, decoded.blobs);
         if (refusal !== undefined) return refusal;
         const { id, address, name } = request;
         const known = topology.nodes.find((node) => node.id === id);
@@ -82,12 +85,14 @@ export class Registry {
   /** A change of one node; without any, what it needs on its disk. */
   async change(nodeId: string, change: NodeChange): Promise<NodeMaterial | ClusterRefusal> {
     const { csr, ...facts } = change;
+    const { decoded } = await this.#options.config();
     const outcome = await this.#options.store.change(nodeId, (topology) => {
       const node = topology.nodes.find(({ id }) => id === nodeId);
       if (node === undefined) return { refused: 'the cluster has no such node', next: 'attach it again' };
       const refusal =
         (facts.address === undefined ? undefined : judgeAddress({ id: nodeId, address: facts.address }, topology)) ??
-        (facts.roles === undefined ? undefined : judgeRoleChange(node, facts.roles, topology));
+        (facts.roles === undefined ? undefined : judgeRoleChange(node, facts.roles, topology)) ??
+        (facts.roles === undefined || nodeId === topology.core ? undefined : judgeBlobs(facts.roles, decoded.blobs));
       return refusal ?? facts;
     });
     if ('refused' in outcome) return outcome;

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { BlobStoreError } from '../blobstore/blobstore.ts';
 import { openBlobStore } from '../blobstore/open.ts';
+import { claimSharedFolder } from '../blobstore/shared-folder.ts';
 import type { Bus } from '../bus/bus.ts';
 import { componentPart } from '../bus/component.ts';
 import { Registrant } from '../bus/registrant.ts';
+import { decode } from '../contract/decode.ts';
 import { systemHosts } from '../contract/hosts.ts';
-import { serviceHost } from '../contract/topology.ts';
+import { serviceHost, Topology } from '../contract/topology.ts';
 import { consoleFiles } from '../controller/api/console-files.ts';
 import type { Controller, ControllerDb } from '../controller/api/controller.ts';
 import { JobWorker } from '../controller/api/job-worker.ts';
@@ -26,6 +28,7 @@ import { organizationScopes } from '../controller/store/scope.ts';
 import { seedPlatform } from '../controller/store/seed.ts';
 import type { Boot } from '../platform/config.ts';
 import { type Db, openDatabase } from '../platform/db.ts';
+import { readJsonIfExists } from '../platform/files.ts';
 import { type Part, part } from '../platform/lifecycle.ts';
 import { sourceRoot } from '../platform/paths.ts';
 import { Revocations } from '../platform/revocations.ts';
@@ -49,7 +52,10 @@ export const controller: Role = async (boot, bus) => {
   }
   const db = openDatabase<ControllerSchema>(databaseUrl, { schema: controllerSchemaName });
   const s3 = await findS3Keys(boot, bus);
-  const stored = await openBlobStore({ ...boot, credentials: { ...boot.credentials, ...(s3 && { s3 }) } });
+  const stored = await openBlobStore(
+    { ...boot, credentials: { ...boot.credentials, ...(s3 && { s3 }) } },
+    async (folder) => claimSharedFolder({ folder, ...(await claimantOf(boot)) }),
+  );
   const deps: Controller = {
     db,
     bus,
@@ -94,6 +100,12 @@ export const controller: Role = async (boot, bus) => {
     part('routes', () => registerRoutes(boot, bus)),
   ];
 };
+
+/** Which cluster this controller works for. The Core alone marks a folder as the cluster's. */
+async function claimantOf({ node, paths }: Boot): Promise<{ cluster: string; memory?: string }> {
+  if (node.roles.includes('primary')) return { cluster: node.id, memory: join(paths.blobs, '.shared-folder') };
+  return { cluster: decode(Topology, await readJsonIfExists(paths.topologyFile), paths.topologyFile).core };
+}
 
 /** The database may come up after us: wait for it rather than fall. */
 function databasePart(boot: Boot, db: ControllerDb): Part {

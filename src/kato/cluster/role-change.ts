@@ -39,7 +39,10 @@ export async function changeRoles(
   const stopped = listProcesses(node.file).filter(({ name }) => planned.stopped.includes(name));
   // Also what a killed supervisord left: nothing else would ever end it.
   await stopProcesses(node, stopped, options);
-  const after = await changeMembership(node, { roles: [...planned.roles] });
+  const after = await changeMembership(node, { roles: [...planned.roles] }).catch(async (error: unknown) => {
+    if (isUp) await startProcesses(node, stopped, options);
+    throw error;
+  });
   await prepareForRoles(after, add, { terminal, signal });
   // Also what an interrupted run of this command did not come to.
   const started = listProcesses(after.file).filter(

@@ -2,11 +2,13 @@ import { environment } from '../../platform/config.ts';
 import { type Node, openNode } from '../node.ts';
 import type { Terminal } from '../terminal.ts';
 import { buildConsole } from './console.ts';
+import { checkSharedBlobs } from './shared-blobs.ts';
 import { makeStack } from './stack.ts';
 import { runSteps, type Step } from './step.ts';
 
 /** What some roles need on their node's disk; left out where none of them is. */
 export const roleSteps: readonly Step[] = [
+  onlyWith(['controller'], checkSharedBlobs),
   onlyWith(['controller'], buildConsole),
   onlyWith(['dea', 'stager'], makeStack),
 ];

@@ -32,6 +32,8 @@ export function formatLinkConfig(plan: LinkPlan, files: LinkFiles, limits: LinkL
     '  timeout check 3s',
     '  option clitcpka',
     '  option srvtcpka',
+    // A machine that lost power or network says nothing: what waits for it ends after 15 s, not after two hours.
+    ...['cli', 'srv'].flatMap((side) => [`  ${side}tcpka-idle 6s`, `  ${side}tcpka-intvl 3s`, `  ${side}tcpka-cnt 3`]),
     ...plan.incoming.flatMap((link) => incoming(link, plan.address, { files, limits })),
     ...plan.outgoing.flatMap((link) => outgoing(link, files)),
     '',
@@ -111,7 +113,10 @@ function outgoing(link: OutgoingLink, files: LinkFiles): string[] {
       const tls = `ssl verify required ca-file ${quoted(files.ca)} crt ${quoted(files.certificate)} sni str(${name}) verifyhost ${name} check-sni ${name}`;
       const to = server.isLocal ? serverOf(server.host) : `${server.host}:${server.port}`;
       // Taken for well until found otherwise: a link that has just come up must not refuse.
-      return `  server ${server.isLocal ? 'local' : `n${server.id.slice(0, 12)}`} ${to} ${link.servers.length > 1 ? 'check inter 1s fall 2 rise 1 ' : ''}${link.tls && !server.isLocal ? tls : ''}`.trimEnd();
+      const check = link.servers.length > 1 ? 'check inter 1s fall 2 rise 1 ' : '';
+      // Requests that wait for a node that vanished end, and are repeated elsewhere where that is safe.
+      const cut = check === '' || server.isLocal ? '' : 'on-marked-down shutdown-sessions ';
+      return `  server ${server.isLocal ? 'local' : `n${server.id.slice(0, 12)}`} ${to} ${check}${cut}${link.tls && !server.isLocal ? tls : ''}`.trimEnd();
     }),
   ];
 }
