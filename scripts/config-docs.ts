@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { ClusterConfig, secretSettings } from '../src/contract/config.ts';
+import { ClusterConfig, coreSettings, secretSettings } from '../src/contract/config.ts';
 import { describeSettingType, type SettingSchema } from '../src/core/setting-type.ts';
 
 /** Writes docs/operations/configuration.md from the configuration's schema; with `--check` only tells whether it is current. */
@@ -52,7 +52,7 @@ export function configurationPage(): string {
     '',
     '| Setting | Meaning |',
     '| --- | --- |',
-    ...Object.entries(secretSettings).map(([name, what]) => `| \`${name}\` | ${what} |`),
+    ...Object.entries({ ...secretSettings, ...coreSettings }).map(([name, what]) => `| \`${name}\` | ${what} |`),
     '',
     ...parts.flatMap((part) => [part, '']),
   ].join('\n');

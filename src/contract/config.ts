@@ -25,6 +25,12 @@ export const secretSettings: Readonly<Record<string, string>> = {
   'blobs.s3.secretAccessKey': 'Secret access key of the S3 server',
 };
 
+/** Secret settings that the Core itself keeps, because what keeps the others depends on them; set on the Core alone. */
+export const coreSettings: Readonly<Record<string, string>> = {
+  'database.url':
+    'PostgreSQL server of your own for the control database: `postgresql://ADMINISTRATOR:PASSWORD@HOST:5432/stackato`. Setting it moves the data there, `kato config del` brings it back',
+};
+
 /**
  * The cluster configuration: every time, size and limit with its default. One section per component.
  * Kept in the control database, served by the primary, copied to every node's `cluster.json`.

@@ -32,6 +32,9 @@ export const NodeFile = Type.Object({
   zone: Type.String({ default: 'default' }),
   availabilityZone: Type.String({ default: 'default' }),
   isMicro: Type.Optional(Type.Boolean({ description: 'this node is a whole cluster by itself' })),
+  isDatabaseOutside: Type.Optional(
+    Type.Boolean({ description: 'the control database is on a server of the operator; none runs here' }),
+  ),
   hostsFile: Type.Optional(Type.String({ description: 'where host names are kept; default /etc/hosts' })),
   routers: Type.Optional(
     Type.Array(Type.String(), { description: 'addresses of the only routers that this load balancer uses' }),

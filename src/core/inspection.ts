@@ -134,6 +134,12 @@ export function judgeCertificates(certificates: readonly CertificateFacts[], now
   });
 }
 
+/** Changes of the platform's data that were cut short, with the command that finishes each. */
+export function judgeUnfinished(begun: readonly { readonly what: string; readonly command: string }[]): Finding[] {
+  if (begun.length === 0) return [ok('data', 'no import and no move of the control database is unfinished')];
+  return begun.map(({ what, command }) => wrong('data', `${what} was cut short`, command));
+}
+
 /** The control database's backups, on the node that keeps it. */
 export function judgeBackups({ state, text }: ReturnType<typeof backupState>): Finding[] {
   const next = 'mend that, then: kato data backup';

@@ -109,12 +109,17 @@ export const roleDescriptions: Readonly<Record<RoleName, string>> = {
 };
 
 /** What decides which processes a node runs. */
-export type RoleHolder = { readonly roles: readonly string[]; readonly isMicro?: boolean | undefined };
+export type RoleHolder = {
+  readonly roles: readonly string[];
+  readonly isMicro?: boolean | undefined;
+  readonly isDatabaseOutside?: boolean | undefined;
+};
 
 /** The processes of a node, in start order. */
-export function listProcesses({ roles, isMicro = false }: RoleHolder): ProcessPlan[] {
+export function listProcesses({ roles, isMicro = false, isDatabaseOutside = false }: RoleHolder): ProcessPlan[] {
   return processPlans
     .filter((plan) => roles.includes(plan.role) && !(isMicro && plan.isForClusters))
+    .filter(({ name }) => !(isDatabaseOutside && name === 'postgresql'))
     .sort((a, b) => a.startPhase - b.startPhase);
 }
 

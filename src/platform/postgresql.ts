@@ -41,6 +41,26 @@ export async function isPostgresqlReady(paths: Paths): Promise<boolean> {
   return (await exec(argv, { okCodes: [0, 1, 2] })).code === 0;
 }
 
+/** The URL of a server for another user or database of it; its options, such as `sslmode`, stay. */
+export function otherLogin(
+  serverUrl: string,
+  user: { name: string; password: string } | undefined,
+  database?: string,
+): string {
+  const url = new URL(serverUrl);
+  if (user !== undefined) {
+    url.username = user.name;
+    url.password = encodeURIComponent(user.password);
+  }
+  if (database !== undefined) url.pathname = `/${database}`;
+  return url.href;
+}
+
+/** Does this URL lead to a server elsewhere, rather than to a node's own over its socket? */
+export function isOutsideServer(url: string): boolean {
+  return !new URL(url).searchParams.has('host');
+}
+
 /** The URL of the control database for one user of it, over the socket. */
 export function postgresqlUrl(
   paths: Paths,

@@ -2,6 +2,7 @@ import { busPassword } from '../bus/server-config.ts';
 import type { CredentialsFile } from '../contract/node.ts';
 import { linkHost, type TopologyNode } from '../contract/topology.ts';
 import { nodeLogins } from '../core/bus-permissions.ts';
+import { controlDatabase, isOutsideServer, otherLogin } from '../platform/postgresql.ts';
 import { derivePassword } from '../platform/secret-box.ts';
 
 /** Processes that own tables, by the database user that owns them. */
@@ -15,6 +16,8 @@ export type MaterialSecrets = {
   readonly encryptionKey: string;
   readonly signingKey: string;
   readonly clientSecrets: Readonly<Record<string, string>>;
+  /** The primary's own login; other nodes use the same server when it is outside of the cluster. */
+  readonly databaseUrl: string;
 };
 
 export type MaterialPorts = { readonly bus: number; readonly database: number };
@@ -29,8 +32,9 @@ export function nodeCredentials(
   return Object.fromEntries(
     nodeLogins(node).map(({ process, user }): [string, CredentialsFile] => {
       const login = database.find(({ name }) => name === user);
-      const url = (one: DatabaseLogin) =>
-        `postgresql://${encodeURIComponent(one.name)}:${one.password}@${linkHost}:${ports.database}/stackato`;
+      const server = isOutsideServer(secrets.databaseUrl)
+        ? secrets.databaseUrl
+        : `postgresql://${linkHost}:${ports.database}/${controlDatabase}`;
       const keys = {
         encryptionKey: secrets.encryptionKey,
         signingKey: secrets.signingKey,
@@ -45,7 +49,7 @@ export function nodeCredentials(
             password: busPassword(secrets.nodeKey, { user, generation: node.generation }),
             caFile: '',
           },
-          ...(login === undefined ? {} : { databaseUrl: url(login), ...keys }),
+          ...(login === undefined ? {} : { databaseUrl: otherLogin(server, login), ...keys }),
         },
       ];
     }),

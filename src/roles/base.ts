@@ -183,7 +183,7 @@ async function probe({ node, paths, config }: Boot, bus: Bus): Promise<Readiness
   }
   if (node.roles.includes('primary')) {
     answers.push({ name: 'nats', unwell: refusing(bus.status() === 'connected') });
-    answers.push({ name: 'postgresql', unwell: refusing(await isPostgresqlReady(paths)) });
+    if (!node.isDatabaseOutside) answers.push({ name: 'postgresql', unwell: refusing(await isPostgresqlReady(paths)) });
   }
   return answers;
 }

@@ -87,11 +87,11 @@ function clusterParts(boot: Boot, bus: Bus, { db, store }: { db: Db<PrimarySchem
 }
 
 function secretsOf({ credentials }: Boot) {
-  const { nodeKey, encryptionKey, signingKey, clientSecrets } = credentials;
-  if (!nodeKey || !encryptionKey || !signingKey || !clientSecrets) {
+  const { nodeKey, encryptionKey, signingKey, clientSecrets, databaseUrl } = credentials;
+  if (!nodeKey || !encryptionKey || !signingKey || !clientSecrets || !databaseUrl) {
     throw new Error('credentials/primary.json lacks the cluster’s keys; run `kato node setup core` again');
   }
-  return { nodeKey, encryptionKey, signingKey, clientSecrets };
+  return { nodeKey, encryptionKey, signingKey, clientSecrets, databaseUrl };
 }
 
 async function publishUsers({ paths, config, credentials }: Boot, topology: Topology): Promise<void> {

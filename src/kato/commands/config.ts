@@ -11,6 +11,7 @@ import { ReadinessProbe } from '../readiness.ts';
 import { Refusal } from '../refusal.ts';
 import { readStandardInput } from '../standard-input.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
+import { describeDatabaseUrl, isCoreSetting, setDatabaseUrl } from './config-database.ts';
 
 type Scope = { readonly command: Command; readonly context: CommandContext; readonly isRestart: boolean };
 
@@ -42,7 +43,7 @@ function getCommand(group: Command): void {
     )
     .action(async (path: string | undefined, _options: unknown, command: Command) => {
       const node = await openNode();
-      const value = await read(node, path);
+      const value = path !== undefined && isCoreSetting(path) ? await describeDatabaseUrl() : await read(node, path);
       terminalOf(command).result(typeof value === 'string' ? value : JSON.stringify(value, null, 2), value);
     });
 }
@@ -59,11 +60,13 @@ function setCommand(group: Command, context: CommandContext): void {
         'kato config set staging.environment.HTTP_PROXY http://proxy:3128',
         'kato config set router.drainMs 10000 --restart',
         'kato config set blobs.s3.secretAccessKey - < key',
+        'kato config set database.url - < url',
       ),
     )
     .action(async (path: string, value: string | undefined, options: { restart?: boolean }, command: Command) => {
       const isRestart = options.restart ?? false;
-      const schema = schemaOf(path);
+      const isOfCore = isCoreSetting(path);
+      const schema = isOfCore ? undefined : schemaOf(path);
       const isSecret = schema === undefined;
       if (isSecret && value !== undefined && value !== '-') {
         throw new Refusal(
@@ -72,6 +75,7 @@ function setCommand(group: Command, context: CommandContext): void {
         );
       }
       const text = value === undefined || value === '-' ? await ask(path, isSecret) : value;
+      if (isOfCore) return setDatabaseUrl(text, { terminal: terminalOf(command), context });
       await change({ command, context, isRestart }, { path, value: schema ? readSettingText(schema, text) : text });
     });
 }
@@ -82,6 +86,7 @@ function delCommand(group: Command, context: CommandContext): void {
     .summary('sets a setting back to its default')
     .description(describe('Sets a setting back to its default.', 'kato config del dea.memoryMb'))
     .action((path: string, options: { restart?: boolean }, command: Command) => {
+      if (isCoreSetting(path)) return setDatabaseUrl(undefined, { terminal: terminalOf(command), context });
       schemaOf(path);
       return change({ command, context, isRestart: options.restart ?? false }, { path });
     });

@@ -14,6 +14,7 @@ import {
   judgePorts,
   judgeProcesses,
   judgeSecrets,
+  judgeUnfinished,
   judgeVersions,
 } from '../../core/inspection.ts';
 import { portsOf } from '../../core/port-table.ts';
@@ -25,6 +26,7 @@ import { readTextIfExists } from '../../platform/files.ts';
 import { listListeners } from '../../platform/listeners.ts';
 import { isProcessOf } from '../../supervisor/orphans.ts';
 import { findBackupStatus } from '../data/backup.ts';
+import { unfinishedData } from '../data/unfinished.ts';
 import { certificateFacts } from '../inspect/certificate-facts.ts';
 import { clockSkewMs, frontAddresses, nameFacts, nodeVersions } from '../inspect/cluster-facts.ts';
 import { diskFacts, featureFacts, hasTimeService, memoryFacts, openSecrets } from '../inspect/machine-facts.ts';
@@ -47,6 +49,7 @@ const checks: Readonly<Record<string, Check>> = {
   ports: inspectPorts,
   names: async (node) => judgeNames(await nameFacts(node), node.config.cluster.domain, await frontAddresses(node)),
   certificates: async (node) => judgeCertificates(await certificateFacts(node), systemClock.nowMs()),
+  data: async ({ paths }) => judgeUnfinished(await unfinishedData(paths)),
   backups: async ({ file, paths, config }) =>
     file.roles.includes('primary')
       ? judgeBackups(backupState(config.backup, await findBackupStatus(paths), systemClock.nowMs()))

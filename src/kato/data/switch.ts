@@ -15,10 +15,10 @@ import { type Node, openNode } from '../node.ts';
 import { ensureBusConfig } from '../setup/bus.ts';
 import { ensureCertificates } from '../setup/certificates.ts';
 import { ensureLinks } from '../setup/links.ts';
-import { readSecrets, writeSecrets } from '../setup/secrets.ts';
+import { readSecrets, type Secrets, writeSecrets } from '../setup/secrets.ts';
 import { writeCredentials, writeNode } from '../setup/state-folder.ts';
 import { prepareControlDatabase } from '../store/control-database.ts';
-import { ownServer } from '../store/database-server.ts';
+import { databaseServer } from '../store/database-server.ts';
 import { switchDatabases } from '../store/imported-database.ts';
 import { writeTopology } from '../topology-file.ts';
 
@@ -58,8 +58,8 @@ export async function applySwitch(node: Node, pending: PendingSwitch, options: L
   const database = listProcesses(file).filter(({ name }) => name === 'postgresql');
   await startProcesses(node, database, options);
   const ours = await readSecrets(paths);
-  await switchDatabases(ownServer(paths, ours.database));
-  const secrets = pending.identity === undefined ? ours : { ...pending.identity.secrets, supervisor: ours.supervisor };
+  await switchDatabases(databaseServer(paths, ours));
+  const secrets = pending.identity === undefined ? ours : restoredSecrets(pending.identity.secrets, ours);
   await writeSecrets(paths, secrets);
   const stackato = await getUser('stackato');
   await writeOwnedFile(paths.clusterFile, `${JSON.stringify(pending.settings, null, 2)}\n`, {
@@ -68,8 +68,14 @@ export async function applySwitch(node: Node, pending: PendingSwitch, options: L
   });
   const { bus } = decode(ClusterConfig, pending.settings, 'settings of the archive');
   await writeCredentials(paths, stackato, { busPort: bus.port });
-  await prepareControlDatabase(ownServer(paths, secrets.database), secrets.database, { isCluster: !file.isMicro });
+  const server = databaseServer(paths, { ...ours, database: secrets.database });
+  await prepareControlDatabase(server, secrets.database, { isCluster: !file.isMicro });
   if (pending.identity !== undefined) await takeIdentity(node, pending.identity);
+}
+
+/** What belongs to the machine stays: its supervisor, and where its database is. */
+function restoredSecrets(theirs: ArchiveIdentity['secrets'], { supervisor, databaseServer: url }: Secrets): Secrets {
+  return { ...theirs, supervisor, ...(url === undefined ? {} : { databaseServer: url }) };
 }
 
 /** This machine becomes the one that the archive is of: its names and keys, at this machine's address, with its roles. */

@@ -17,6 +17,8 @@ export type Secrets = {
   /** Passwords of the bus, and those of other nodes for the database, are derived from it. */
   nodeKey: string;
   supervisor: string;
+  /** URL of a server of the operator's that holds the control database, as its administrator; without, it is the Core's own. */
+  databaseServer?: string;
   /** The nightly backups are encrypted with it. */
   backupPassphrase: string;
 };
@@ -37,6 +39,7 @@ export async function readOrMakeSecrets(paths: Paths): Promise<Secrets> {
     nodeKey: existing.nodeKey ?? key(),
     supervisor: existing.supervisor ?? password(),
     backupPassphrase: existing.backupPassphrase ?? password(),
+    ...(existing.databaseServer === undefined ? {} : { databaseServer: existing.databaseServer }),
   };
   await writeSecrets(paths, secrets);
   return secrets;
@@ -46,11 +49,6 @@ export async function readOrMakeSecrets(paths: Paths): Promise<Secrets> {
 export async function writeSecrets(paths: Paths, secrets: Secrets): Promise<void> {
   const file = join(paths.setup, 'secrets.json');
   await writeOwnedFile(file, `${JSON.stringify(secrets, null, 2)}\n`, { owner: root, mode: 0o600 });
-}
-
-/** Passwords of the database's users. */
-export async function readDatabasePasswords(paths: Paths): Promise<Record<string, string>> {
-  return (await readSecrets(paths)).database;
 }
 
 /** Every secret of the cluster, as set-up made them. */

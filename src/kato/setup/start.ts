@@ -2,8 +2,8 @@ import { listProcesses } from '../../core/role-plan.ts';
 import { startProcesses } from '../lifecycle.ts';
 import { ReadinessProbe } from '../readiness.ts';
 import { prepareControlDatabase } from '../store/control-database.ts';
-import { ownServer } from '../store/database-server.ts';
-import { readDatabasePasswords } from './secrets.ts';
+import { databaseServer } from '../store/database-server.ts';
+import { readSecrets } from './secrets.ts';
 import type { Step } from './step.ts';
 
 /** Starts the database and makes its users; they must be there before the processes that log in as them. */
@@ -13,8 +13,9 @@ export const prepareDatabase: Step = {
     const node = await context.node();
     const database = listProcesses(node.file).filter(({ name }) => name === 'postgresql');
     await startProcesses(node, database, { say: () => {}, signal: context.signal });
-    const passwords = await readDatabasePasswords(node.paths);
-    await prepareControlDatabase(ownServer(node.paths, passwords), passwords, { isCluster: !node.file.isMicro });
+    const secrets = await readSecrets(node.paths);
+    const server = databaseServer(node.paths, secrets);
+    await prepareControlDatabase(server, secrets.database, { isCluster: !node.file.isMicro });
     return 'already';
   },
 };

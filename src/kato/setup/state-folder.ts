@@ -13,7 +13,7 @@ import { readJsonIfExists, readTextIfExists } from '../../platform/files.ts';
 import { findAddress } from '../../platform/network-address.ts';
 import { ensureOwnedFolder, writeOwnedFile } from '../../platform/owned-files.ts';
 import { type Paths, pathsOf, sourceRoot } from '../../platform/paths.ts';
-import { postgresqlUrl } from '../../platform/postgresql.ts';
+import { otherLogin, postgresqlUrl } from '../../platform/postgresql.ts';
 import { systemRandom } from '../../platform/random.ts';
 import { ensureUser, getUser, type SystemUser } from '../../platform/system-user.ts';
 import { findOpenCode, isStateOpen, openCode } from '../code.ts';
@@ -105,6 +105,7 @@ async function writeNodeFile(paths: Paths, { options }: SetupContext): Promise<b
     zone: existing?.zone ?? 'default',
     availabilityZone: existing?.availabilityZone ?? 'default',
     ...(isMicro ? { isMicro } : {}),
+    ...(existing?.isDatabaseOutside ? { isDatabaseOutside: true } : {}),
     ...(hostsFile === undefined ? {} : { hostsFile }),
   };
   return writeNode(paths, node);
@@ -176,12 +177,16 @@ function credentialsOf(name: string, paths: Paths, secrets: Secrets & { busPort:
     },
     ...(databasePassword === undefined
       ? {}
-      : { databaseUrl: postgresqlUrl(paths, { name, password: databasePassword }) }),
+      : { databaseUrl: databaseUrl(paths, secrets, { name, password: databasePassword }) }),
     ...(holdsKeys ? keys : {}),
     ...(name === 'kato' ? { signingKey: secrets.signingKey } : {}),
     ...(name === 'primary' ? { ...keys, nodeKey: secrets.nodeKey } : {}),
     ...(name === 'base' || name === 'kato' ? { supervisor: { user: 'kato', password: secrets.supervisor } } : {}),
   };
+}
+
+function databaseUrl(paths: Paths, { databaseServer }: Secrets, user: { name: string; password: string }): string {
+  return databaseServer === undefined ? postgresqlUrl(paths, user) : otherLogin(databaseServer, user);
 }
 
 /** Follows a change of a micro cloud's own address. Gives true when it changed. */

@@ -23,6 +23,8 @@ export async function prepareControlDatabase(
   await runSql(server, 'postgres', [
     ...names.map((name) => only(`create role ${quoted(name)} login`, `from pg_roles where rolname = '${name}'`)),
     ...names.map((name) => `alter role ${quoted(name)} with login password '${password(passwords[name])}';`),
+    // Only a member of a role may give it things, unless they may do everything.
+    ...(server.outside === undefined ? [] : names.map((name) => `grant ${quoted(name)} to current_user;`)),
     `alter role "primary" ${isCluster ? 'createrole' : 'nocreaterole'};`,
     only(`create database ${database}`, `from pg_database where datname = '${database}'`),
     `revoke all on database ${database} from public;`,
