@@ -1,18 +1,19 @@
 import type { Bus } from '../bus/bus.ts';
 import type { Clock } from '../platform/clock.ts';
 import { slept } from '../platform/clock.ts';
-import { start } from '../platform/exec.ts';
 import type { Log } from '../platform/log.ts';
 
 const AGAIN_MS = 30_000;
+
+type Copied = 'settings' | 'topology';
+const all: readonly Copied[] = ['settings', 'topology'];
 
 export type NodeFollowerOptions = {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly log: Log;
-  /** Path of kato's launcher. */
-  readonly kato: string;
-  readonly environment: Readonly<Record<string, string>>;
+  /** Brings the node up to date; gives the exit code. */
+  readonly update: () => Promise<number>;
 };
 
 /**
@@ -23,20 +24,21 @@ export class NodeFollower implements Disposable {
   readonly #options: NodeFollowerOptions;
   readonly #subscription: Disposable;
   readonly #stop = new AbortController();
-  #wasAway = true;
+  /** What was not read from the primary since it was away. */
+  #unread = new Set<Copied>(all);
   #isFollowing = false;
 
   constructor(options: NodeFollowerOptions) {
     this.#options = options;
     this.#subscription = options.bus.onStatus((status) => {
-      if (status === 'connected') this.#wasAway = true;
+      if (status === 'connected') this.#unread = new Set(all);
     });
   }
 
   /** Something was read from the primary; `because` says in what it is other than this process began with. */
-  saw(because: string | undefined): void {
-    if (because !== undefined && this.#wasAway && !this.#isFollowing) void this.#follow(because);
-    this.#wasAway = false;
+  saw(copied: Copied, because: string | undefined): void {
+    const isFirst = this.#unread.delete(copied);
+    if (because !== undefined && isFirst && !this.#isFollowing) void this.#follow(because);
   }
 
   [Symbol.dispose](): void {
@@ -45,29 +47,15 @@ export class NodeFollower implements Disposable {
   }
 
   async #follow(because: string): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock, log, update } = this.#options;
     this.#isFollowing = true;
     do {
       log.info('updates-node', { because });
-      const code = await this.#update();
-      log.info('updated-node', { code });
+      try {
+        log.info('updated-node', { code: await update() });
+      } catch (error) {
+        log.error('failed-to-update-node', { error });
+      }
     } while (await slept(clock, AGAIN_MS, this.#stop.signal));
-  }
-
-  #update(): Promise<number | null> {
-    const { kato, environment, log } = this.#options;
-    const { promise, resolve } = Promise.withResolvers<number | null>();
-    const child = start([kato, 'node', 'update'], { cwd: '/', env: environment, detached: true }, [
-      'ignore',
-      'ignore',
-      'ignore',
-    ]);
-    child.on('error', (error) => {
-      log.error('failed-to-update-node', { error });
-      resolve(null);
-    });
-    child.on('close', resolve);
-    child.unref();
-    return promise;
   }
 }

@@ -14,3 +14,9 @@ export async function findAddress(): Promise<string> {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   return addresses.find((one) => one.family === 'IPv4' && !one.internal)?.address ?? '127.0.0.1';
 }
+
+/** Every IPv4 address that this machine has now, loopback among them. */
+export function listAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return all.filter(({ family }) => family === 'IPv4').map(({ address }) => address);
+}

@@ -93,7 +93,8 @@ export class Registry {
         (facts.address === undefined ? undefined : judgeAddress({ id: nodeId, address: facts.address }, topology)) ??
         (facts.roles === undefined ? undefined : judgeRoleChange(node, facts.roles, topology)) ??
         (facts.roles === undefined || nodeId === topology.core ? undefined : judgeBlobs(facts.roles, decoded.blobs));
-      return refusal ?? facts;
+      const { address, ...others } = facts;
+      return refusal ?? (address === node.address ? others : facts);
     });
     if ('refused' in outcome) return outcome;
     return this.#tell(outcome.topology, { nodeId, csr });

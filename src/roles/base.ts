@@ -12,7 +12,9 @@ import { fenceDevices } from '../container/fence/fence.ts';
 import { ClusterConfig } from '../contract/config.ts';
 import { BackupStatus } from '../contract/data-archive.ts';
 import { decode } from '../contract/decode.ts';
+import type { NodeFile } from '../contract/node.ts';
 import { linkHost, type Topology } from '../contract/topology.ts';
+import { withAddress } from '../core/address-move.ts';
 import type { Readiness } from '../core/process-status.ts';
 import { type Boot, environment } from '../platform/config.ts';
 import { start } from '../platform/exec.ts';
@@ -39,11 +41,13 @@ export const base: Role = async (boot, bus) => {
     log.info('copied-config', { revision });
     await refreshFirewall(boot);
   };
-  const follower = node.isMicro ? undefined : new NodeFollower({ bus, clock, log, ...katoHere(boot) });
+  const follower = node.isMicro
+    ? undefined
+    : new NodeFollower({ bus, clock, log, update: () => runKato(boot, ['node', 'update']) });
   const followConfig = async (copied: { revision: number; config: unknown }) => {
     await writeConfig(copied);
     const { domain } = decode(ClusterConfig, copied.config, 'cluster configuration').cluster;
-    follower?.saw(domain === boot.config.cluster.domain ? undefined : `the domain is ${domain}`);
+    follower?.saw('settings', domain === boot.config.cluster.domain ? undefined : `the domain is ${domain}`);
   };
   return [
     part('config copy', async () => {
@@ -66,13 +70,17 @@ export const base: Role = async (boot, bus) => {
     }),
     ...(node.roles.includes('primary') ? [backupPart(boot)] : []),
     ...hostsParts(boot, bus),
-    ...(node.isMicro ? [] : clusterParts(boot, bus, stackato)),
+    ...(follower === undefined ? [] : clusterParts(boot, bus, { stackato, follower })),
     componentPart({ type: 'Base', bus, boot }),
   ];
 };
 
 /** What a node of a cluster does besides: it follows the other nodes, and runs commands for the Core. */
-function clusterParts(boot: Boot, bus: Bus, stackato: SystemUser): Part[] {
+function clusterParts(
+  boot: Boot,
+  bus: Bus,
+  { stackato, follower }: { stackato: SystemUser; follower: NodeFollower },
+): Part[] {
   const { node, log, paths, config } = boot;
   const owner = process.getuid?.() === 0 ? stackato : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const supervisor = supervisorOf(boot);
@@ -87,10 +95,13 @@ function clusterParts(boot: Boot, bus: Bus, stackato: SystemUser): Part[] {
       log.info('copied-topology', { revision: topology.revision, nodes: topology.nodes.length });
       await refreshFirewall(boot);
     }
-    if (await writeLinks(paths, topology, { nodeId: node.id, config, owner })) {
+    // Of its own address this node knows better.
+    const linked = withAddress(topology, node.id, node.address);
+    if (await writeLinks(paths, linked, { nodeId: node.id, config, owner })) {
       await supervisor.signal('link', 'USR2');
       log.info('changed-links', { revision: topology.revision });
     }
+    follower.saw('topology', movedIn(topology, node));
   };
   return [
     part('topology copy', () => {
@@ -134,6 +145,14 @@ function runKato(boot: Boot, args: readonly string[]): Promise<number> {
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? -1));
   });
+}
+
+/** What is other than this process began with; the Core's own kato looks after the Core. */
+function movedIn({ core, nodes }: Topology, node: NodeFile): string | undefined {
+  if (core === node.id) return undefined;
+  const at = (id: string) => nodes.find((one) => one.id === id)?.address;
+  if (at(core) !== node.coreAddress) return `the Core is at ${at(core)}`;
+  return at(node.id) === node.address ? undefined : `this node is at ${node.address}`;
 }
 
 /** Rules that name nodes and ports follow both; the links have passwords and certificates besides. */

@@ -222,3 +222,9 @@ export function joinFile(paths: Paths): string {
 export async function readJoin(paths: Paths): Promise<JoinFile> {
   return decode(JoinFile, JSON.parse(await readFile(joinFile(paths), 'utf8')), joinFile(paths));
 }
+
+/** The Core that this machine joined is at another address now. */
+export async function moveJoin(paths: Paths, coreAddress: string): Promise<void> {
+  const joined = { ...(await readJoin(paths)), coreAddress };
+  await writeOwnedFile(joinFile(paths), `${JSON.stringify(joined, null, 2)}\n`, { owner: root, mode: 0o600 });
+}

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { listProcesses, type ProcessPlan, resolveRoles } from '../../core/role-plan.ts';
 import { systemClock } from '../../platform/clock.ts';
+import { keepAddress } from '../cluster/update.ts';
 import { restartProcesses, startProcesses, stopNode, stopProcesses } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
@@ -48,9 +49,10 @@ function add(program: Command, name: string, what: string, action: Action): void
     });
 }
 
-/** A micro cloud that was moved to another network goes by its new address. */
+/** A machine that was moved to another network goes by its new address; the Core must be told which one that is. */
 async function openAddressed(): Promise<Node> {
   const node = await openNode();
+  if (!node.file.isMicro) return keepAddress(node);
   return (await refreshAddress(node)) ? openNode() : node;
 }
 

@@ -1,15 +1,19 @@
+import { isIPv4 } from 'node:net';
 import type { Command } from 'commander';
 import { domainOfEndpoint } from '../../core/cluster-domain.ts';
+import { migrateNode } from '../cluster/migrate.ts';
 import { type Renamed, renameCluster } from '../cluster/rename.ts';
 import { updateNode } from '../cluster/update.ts';
-import { openNode } from '../node.ts';
+import { openNode, requireRoot } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 
-/** `kato node rename | update`: what changes who and where a node is. */
+/** `kato node rename | migrate | reattach | update`: what changes who and where a node is. */
 export function moveCommands(group: Command, context: CommandContext): void {
   renameCommand(group, context);
   updateCommand(group, context);
+  migrateCommand(group, context);
+  reattachCommand(group, context);
 }
 
 type RenameFlags = { skipRemap?: boolean; skipCertificates?: boolean; restart: boolean };
@@ -77,4 +81,61 @@ function updateCommand(group: Command, context: CommandContext): void {
       const { restarted } = updated;
       terminal.result(restarted.length === 0 ? 'up to date' : `restarted ${restarted.join(', ')}`, updated);
     });
+}
+
+function migrateCommand(group: Command, context: CommandContext): void {
+  group
+    .command('migrate')
+    .argument('<old>', 'the address that the cluster knows')
+    .argument('<new>', 'the address that this machine has now')
+    .summary('has this node go by another address')
+    .description(
+      describe(
+        'Has this node go by the address that its machine has now: in the registry, in certificates, for every other node.\nNodes that the old address no longer reaches are named. Safe to repeat, also when it was interrupted.',
+        'kato node migrate 10.0.0.5 10.1.0.5',
+      ),
+    )
+    .action(async (from: string, to: string, _flags: unknown, command: Command) => {
+      requireRoot();
+      for (const address of [from, to]) requireAddress(address, 'kato node migrate 10.0.0.5 10.1.0.5');
+      const terminal = terminalOf(command);
+      const migrated = await migrateNode(await openNode(), { from, to, say: terminal.say, signal: context.signal });
+      const away = migrated.nodes.filter(({ done }) => !done);
+      const lines = away.map(({ address, because }) => `on ${address} (${because}): kato node reattach ${to}`);
+      terminal.result([`this node goes by ${to}`, ...lines].join('\n'), migrated);
+      if (away.length > 0) context.outcome.code = 1;
+    });
+}
+
+function reattachCommand(group: Command, context: CommandContext): void {
+  group
+    .command('reattach')
+    .argument('<core-address>', 'where the Core node is now')
+    .summary('finds the Core of this node at another address')
+    .description(
+      describe(
+        'Joins this node to its Core at another address. It stays the same node, its apps run on, and no token is needed:\nCore and node know each other by their certificates.',
+        'kato node reattach 10.1.0.5',
+      ),
+    )
+    .action(async (coreAddress: string, _flags: unknown, command: Command) => {
+      requireRoot();
+      requireAddress(coreAddress, 'kato node reattach 10.1.0.5');
+      const terminal = terminalOf(command);
+      const node = await openNode();
+      if (node.file.roles.includes('primary')) {
+        throw new Refusal(
+          node.file.isMicro ? 'this node is a micro cloud: it is attached to nothing' : 'this is the Core node itself',
+          node.file.isMicro
+            ? 'kato node attach joins it to a cluster'
+            : 'kato node migrate OLD NEW, when its address changed',
+        );
+      }
+      const updated = await updateNode(node, { coreAddress, say: terminal.say, signal: context.signal });
+      terminal.result(`attached to ${coreAddress} as node ${node.file.index}, as before`, updated);
+    });
+}
+
+function requireAddress(text: string, example: string): void {
+  if (!isIPv4(text)) throw new Refusal(`'${text}' is no address`, `for example ${example}`);
 }
