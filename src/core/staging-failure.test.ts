@@ -24,7 +24,8 @@ test('an app that no buildpack knows is told what each one looked for', () => {
 test('memory, disk and registry are named as the cause', () => {
   const cases: [Partial<FailedBuild>, RegExp][] = [
     [{ outOfMemory: true, exitCode: 137 }, /ran out of its 1024 MB of memory/],
-    [{ tail: ['tar: x: Cannot write: No space left on device'] }, /ran out of its 4096 MB of disk/],
+    [{ tail: ['tar: x: Cannot write: Disk quota exceeded'] }, /ran out of its 4096 MB of disk/],
+    [{ tail: ['tar: x: Cannot write: No space left on device'] }, /disk of the node that staged it is full/],
     [{ diskBytes: 4095 * 1_048_576 }, /ran out of its 4096 MB of disk/],
     [
       { tail: ['npm error code ECONNREFUSED', 'npm error request to https://npm.internal/express failed'] },

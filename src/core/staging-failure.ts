@@ -88,8 +88,11 @@ function causeOf(build: FailedBuild): string {
     return `staging ran out of its ${build.memoryMb} MB of memory; give the app more memory`;
   }
   const isFull = build.diskMb > 0 && build.diskBytes >= build.diskMb * 1_048_576 * 0.98;
-  if (isFull || /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT/i.test(text)) {
+  if (isFull || /Disk quota exceeded|EDQUOT/i.test(text)) {
     return `staging ran out of its ${build.diskMb} MB of disk; leave files out of the push (.cfignore) or ask for more disk`;
+  }
+  if (/No space left on device|ENOSPC/i.test(text)) {
+    return 'the disk of the node that staged it is full, or the 64 MB of /dev/shm; an administrator can see more with: kato inspect';
   }
   return erring(text) ?? (complaint(build.tail).length > 0 ? '' : (unreachable(text) ?? ''));
 }

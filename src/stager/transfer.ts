@@ -47,7 +47,7 @@ export function download(
       await response.body?.cancel();
       return undefined;
     }
-    if (!response.ok || !response.body) throw refusal(response.status, (await response.text()).slice(0, 200));
+    if (!response.ok || !response.body) throw refusal(response.status, (await response.text()).slice(0, 500));
     const sha256 = createHash('sha256');
     const meter = measuring(options.maxBytes, options.what, (chunk) => sha256.update(chunk));
     await pipeline(Readable.fromWeb(response.body as never), meter, createWriteStream(file), {
@@ -127,12 +127,14 @@ async function* joined(prefix: Buffer, rest: AsyncIterable<Buffer>): AsyncIterab
 
 async function readAnswer(response: IncomingMessage): Promise<void> {
   let text = '';
-  for await (const chunk of response) if (text.length < 200) text += String(chunk);
+  for await (const chunk of response) if (text.length < 500) text += String(chunk);
   const status = response.statusCode ?? 0;
-  if (status < 200 || status > 299) throw refusal(status, text.slice(0, 200));
+  if (status < 200 || status > 299) throw refusal(status, text.slice(0, 500));
 }
 
-function refusal(status: number, text: string): Error {
+/** @param body what the server said: an error document of the API, or any text */
+function refusal(status: number, body: string): Error {
+  const text = /"detail":\s*"((?:[^"\\]|\\.)*)/.exec(body)?.[1] ?? body;
   const isPassing = status >= 500 || status === 429 || status === 408;
   return isPassing ? new Error(`the server answered ${status}: ${text}`) : new Refused(status, text);
 }

@@ -116,6 +116,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /InsufficientResources|StagerUnavailable/,
     'There is no room or no stager to stage with at the moment; ask an administrator to look at: kato status stager',
   ],
+  [
+    /disk is full|disk of the node/,
+    'The platform has no disk space left; ask an administrator to free some, then push again',
+  ],
   [/BuildpackRelease/, 'The buildpack found no way to start the app; give one: stackato push NAME --command "…"'],
   [/BuildpackCompile|StagingError/, 'The lines above show what failed in the build; mend it and push again'],
 ];
