@@ -10,7 +10,10 @@ import { download } from './transfer.ts';
 
 test('a refusal is told in the words of its error document, others as they are', async () => {
   for (const [body, says] of [
-    [JSON.stringify(errorDocument('NotAuthorized', 'the blob "x" is not yours')), /answered 403: the blob .*x.* is not yours$/],
+    [
+      JSON.stringify(errorDocument('NotAuthorized', 'the blob "x" is not yours')),
+      /answered 403: the blob .*x.* is not yours$/,
+    ],
     ['<h1>no</h1>', /answered 403: <h1>no<\/h1>$/],
   ] as const) {
     const server = createServer((_, answer) => answer.writeHead(403).end(body));

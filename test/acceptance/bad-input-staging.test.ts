@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { renameInZip, zipOf } from '../../src/controller/testing/zip.ts';
-import { admin, MicroCloud } from './micro-cloud.ts';
+import { Developer } from './developer.ts';
+import { MicroCloud } from './micro-cloud.ts';
 
 const STACKATO = fileURLToPath(new URL('../../bin/stackato', import.meta.url));
 const PATIENCE_MS = 120_000;
@@ -30,39 +30,26 @@ type Push = {
 
 describe('bad input to staging and push', () => {
   let cloud: MicroCloud;
-  const folder = mkdtempSync(join(tmpdir(), 'bad-input-'));
+  let developer: Developer;
+  let folder: string;
 
   before(async () => {
     cloud = await MicroCloud.open();
-    await ok(['target', 'http://api.stackato.localhost']);
-    await ok(['login', admin.email, '--organization', 'acme', '--space', 'dev', '--password', admin.password]);
+    developer = await Developer.logIn(cloud.node);
+    folder = developer.folder;
     const rules = `table inet silent { chain f { type filter hook forward priority -300; ip daddr ${SILENT} drop; }; }\n`;
     const { code, stderr } = await cloud.node.run(['nft', '-f', '-'], { input: rules });
     assert.equal(code, 0, stderr);
   });
 
   after(async () => {
+    developer?.[Symbol.dispose]();
     await cloud?.[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true, force: true });
   });
 
-  const stackato = (args: readonly string[], cwd?: string) =>
-    cloud.node.stackato(args, { timeoutMs: PATIENCE_MS, ...(cwd ? { cwd } : {}) });
-
-  async function ok(args: readonly string[], cwd?: string): Promise<string> {
-    const { code, stdout, stderr } = await stackato(args, cwd);
-    assert.equal(code, 0, `${args.join(' ')}\n${stdout}\n${stderr}`);
-    return stdout;
-  }
-
-  /** A folder with these files. */
-  function app(name: string, files: Readonly<Record<string, string | Buffer>>): string {
-    const path = join(folder, name);
-    rmSync(path, { recursive: true, force: true });
-    mkdirSync(path, { recursive: true });
-    for (const [file, content] of Object.entries(files)) writeFileSync(join(path, file), content);
-    return path;
-  }
+  const stackato = (args: readonly string[], cwd?: string) => developer.stackato(args, cwd);
+  const ok = (args: readonly string[], cwd?: string) => developer.ok(args, cwd);
+  const app = (name: string, files: Readonly<Record<string, string | Buffer>>) => developer.app(name, files);
 
   /** An app whose build takes this long. */
   const slow = (name: string, seconds: number) =>

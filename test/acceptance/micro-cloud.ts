@@ -15,8 +15,11 @@ export class MicroCloud implements AsyncDisposable {
   }
 
   /** @param flags more of the set-up command */
-  static async open(options: { domain?: string } = {}, flags: readonly string[] = []): Promise<MicroCloud> {
-    const cloud = new MicroCloud(LabNode.create(), options.domain ?? 'stackato.localhost');
+  static async open(
+    options: { domain?: string; disk?: string } = {},
+    flags: readonly string[] = [],
+  ): Promise<MicroCloud> {
+    const cloud = new MicroCloud(LabNode.create(options), options.domain ?? 'stackato.localhost');
     try {
       const outcome = await cloud.setUp(flags);
       if (outcome.code !== 0) throw new Error(`set-up failed:\n${outcome.stderr}\n${outcome.stdout}`);
