@@ -1,6 +1,9 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { LabNode, type Outcome } from './node.ts';
 import type { LabTopology } from './topologies.ts';
 
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SETUP_TIMEOUT_MS = 1_200_000;
 
 /** The first administrator of every cluster in the lab. */
@@ -36,12 +39,26 @@ export class Cluster implements AsyncDisposable {
       if (core.length > 0) {
         succeeded(await cluster.core.kato(['role', 'add', ...core], { timeoutMs: SETUP_TIMEOUT_MS }));
       }
+      if (nodes.some((roles) => roles.includes('controller'))) await cluster.shareBlobs();
       said(`${cluster.core.address}  Core, with ${['primary', 'controller', 'router', ...core].join(', ')}`);
       for (const roles of nodes) said(`${(await cluster.attach(...roles)).address}  ${roles.join(', ')}`);
       return cluster;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
       throw error;
+    }
+  }
+
+  /** Puts the blobs where further controllers find them: a folder of this machine, as each would mount a file server's. */
+  async shareBlobs(): Promise<void> {
+    const { core } = this;
+    const folder = join(dirname(core.state), 'shared-blobs');
+    for (const command of [
+      ['cp', '-a', join(core.state, 'blobs'), folder],
+      [`${ROOT}/bin/kato`, 'config', 'set', 'blobs.folder', folder],
+      [`${ROOT}/bin/kato`, 'restart', 'controller'],
+    ]) {
+      succeeded(await core.run(command));
     }
   }
 

@@ -10,6 +10,7 @@ const dea = (count: number) => Array.from({ length: count }, () => ['dea']);
 export const topologies: Readonly<Record<string, LabTopology>> = {
   'single-node': { core: ['dea', 'stager'], nodes: [] },
   'three-node': { core: ['stager'], nodes: dea(2) },
+  'three-node-balanced': { core: ['stager', 'dea'], nodes: [['controller', 'router'], ['load_balancer']] },
   'five-node': { core: [], nodes: [['stager'], ...dea(3)] },
   'twenty-node': {
     core: [],
