@@ -1,5 +1,5 @@
 import type { TopologyNode } from '../contract/topology.ts';
-import { resolveRoles } from './role-plan.ts';
+import { type RoleGroups, resolveRoles } from './role-plan.ts';
 
 /** kato's commands that can be run on another node; the rest is for who sits at the machine. */
 export const remoteCommands: readonly string[] = [
@@ -50,10 +50,16 @@ export function takeNodeNames(args: readonly string[]): { nodes: string[]; args:
  * What one of several nodes is told: of the roles that a command names, those that the node has. A node that is stopped
  * from elsewhere keeps its base role, or nothing could start it again.
  *
+ * @param groups of roles, as the node has them where the command is given
  * @returns undefined when the command has nothing to do there
  */
-export function commandFor(node: Pick<TopologyNode, 'roles'>, args: readonly string[]): string[] | undefined {
+export function commandFor(
+  node: Pick<TopologyNode, 'roles'>,
+  args: readonly string[],
+  groups?: RoleGroups,
+): string[] | undefined {
   const [command = '', ...rest] = args;
+  if (command === 'role') return args.flatMap((arg, at) => (at < 2 ? [arg] : (groups?.[arg] ?? [arg])));
   if (command !== 'start' && command !== 'stop' && command !== 'restart') return [...args];
   const flags = rest.filter((arg) => arg.startsWith('-'));
   const named = rest.filter((arg) => !arg.startsWith('-'));
@@ -62,7 +68,7 @@ export function commandFor(node: Pick<TopologyNode, 'roles'>, args: readonly str
     const stoppable = node.roles.filter((role) => role !== 'base');
     return stoppable.length === 0 ? undefined : [command, ...stoppable, ...flags];
   }
-  const wanted = resolveRoles(named);
+  const wanted = resolveRoles(named, groups);
   // The node says what is wrong with the name.
   if ('refused' in wanted) return [...args];
   const here = wanted.filter((role) => node.roles.includes(role));

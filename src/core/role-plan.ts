@@ -70,8 +70,13 @@ export const processPlans: readonly ProcessPlan[] = [
 ];
 
 /** Sets of roles that go by one name. */
-export const roleGroups: Readonly<Record<string, readonly RoleName[]>> = {
+export type RoleGroups = Readonly<Record<string, readonly RoleName[]>>;
+
+/** The groups that come with this version. */
+export const roleGroups: RoleGroups = {
   'data-services': ['postgresql', 'mysql', 'redis', 'mongodb', 'rabbit', 'filesystem'],
+  core: ['base', 'primary', 'controller', 'router'],
+  apps: ['dea', 'stager'],
 };
 
 /** Roles of a micro cloud when none are named. */
@@ -87,6 +92,11 @@ export const builtRoles: readonly RoleName[] = roleNames.filter((role) => proces
 export const sociableRoles: readonly RoleName[] = builtRoles.filter(
   (role) => role !== 'load_balancer' && role !== 'mdns',
 );
+
+/** Those that `--all` stands for on this node: the primary is the Core's. */
+export function rolesForAll(node: { readonly isCore: boolean }): RoleName[] {
+  return sociableRoles.filter((role) => role !== 'primary' || node.isCore);
+}
 
 /** What a role is for, in a line. */
 export const roleDescriptions: Readonly<Record<RoleName, string>> = {
@@ -156,13 +166,16 @@ export function groupByPhase<P extends Pick<ProcessPlan, 'startPhase' | 'stopPha
 }
 
 /** The roles behind names that may be groups, without repeats; or why a name is none. */
-export function resolveRoles(names: readonly string[]): RoleName[] | { refused: string } {
+export function resolveRoles(
+  names: readonly string[],
+  groups: RoleGroups = roleGroups,
+): RoleName[] | { refused: string } {
   const found = new Set<RoleName>();
   for (const name of names) {
     const role = roleNames.find((one) => one === name);
-    const group = roleGroups[name];
+    const group = Object.hasOwn(groups, name) ? groups[name] : undefined;
     if (role === undefined && group === undefined) {
-      return { refused: `there is no role '${name}'; ${hintFor(name)}` };
+      return { refused: `there is no role '${name}'; ${hintFor(name, groups)}` };
     }
     for (const one of group ?? []) found.add(one);
     if (role !== undefined) found.add(role);
@@ -170,10 +183,10 @@ export function resolveRoles(names: readonly string[]): RoleName[] | { refused: 
   return [...found];
 }
 
-function hintFor(name: string): string {
+function hintFor(name: string, known: RoleGroups): string {
   const plan = processPlans.find((one) => one.name === name);
   if (plan !== undefined) return `it is a process of the role ${plan.role}: \`kato process\` steers single ones`;
-  const groups = Object.keys(roleGroups);
+  const groups = Object.keys(known);
   const meant = closest(name, [...roleNames, ...groups]);
   const all = `roles: ${roleNames.join(', ')}; groups: ${groups.join(', ')}`;
   return meant === undefined ? all : `did you mean ${meant}? ${all}`;

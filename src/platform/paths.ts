@@ -15,6 +15,8 @@ export function pathsOf(state: string) {
     nodeFile: at('node.json'),
     clusterFile: at('cluster.json'),
     topologyFile: at('topology.json'),
+    /** Administrators' own groups of roles. */
+    roleGroupsFile: at('role_groups.yml'),
     /** What the operator asked of the node's firewall; none: it is off. */
     firewallFile: at('firewall.json'),
     /** Configuration of the links to the other nodes of a cluster. */

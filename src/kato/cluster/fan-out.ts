@@ -8,6 +8,7 @@ import { sourceRoot } from '../../platform/paths.ts';
 import { type Node, openNode } from '../node.ts';
 import { ReadinessProbe } from '../readiness.ts';
 import { Refusal } from '../refusal.ts';
+import { readRoleGroups } from '../role-groups.ts';
 import { readTopology } from './registry-client.ts';
 import { nodesNamed, type RemoteOutcome, runOnNode } from './remote.ts';
 
@@ -33,8 +34,9 @@ export async function runOnNodes(
   const node = await openNode();
   const topology = await readTopology(node);
   const chosen = nodesNamed(topology, names);
+  const groups = await readRoleGroups(node.paths);
   const jobs = inOrder(chosen, args, topology.core).flatMap((target) => {
-    const told = commandFor(target, args);
+    const told = commandFor(target, args, groups);
     return told === undefined ? [] : [{ target, told }];
   });
   if (jobs.length === 0) throw new Refusal('none of these nodes has that role', '`kato node list` shows their roles');

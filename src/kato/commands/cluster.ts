@@ -3,8 +3,9 @@ import { isIPv4 } from 'node:net';
 import type { Command } from 'commander';
 import { roleNames } from '../../contract/node.ts';
 import { describeNode } from '../../core/cluster-rules.ts';
-import { listProcesses, resolveRoles } from '../../core/role-plan.ts';
+import { listProcesses, type RoleGroups, resolveRoles } from '../../core/role-plan.ts';
 import { environment } from '../../platform/config.ts';
+import { pathsOf } from '../../platform/paths.ts';
 import { attach } from '../cluster/attach.ts';
 import { detach } from '../cluster/detach.ts';
 import { formatToken } from '../cluster/join-client.ts';
@@ -15,6 +16,7 @@ import { retire } from '../cluster/retire.ts';
 import { restartProcesses } from '../lifecycle.ts';
 import { openNode, requireRoot } from '../node.ts';
 import { Refusal } from '../refusal.ts';
+import { readRoleGroups } from '../role-groups.ts';
 import { table } from '../terminal.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 
@@ -72,7 +74,7 @@ function attachCommand(group: Command, context: CommandContext): void {
       requireRoot();
       if (!isIPv4(coreAddress))
         throw new Refusal(`'${coreAddress}' is no address`, 'for example kato node attach 10.0.0.5');
-      const roles = rolesOf(flags.enable ?? []);
+      const roles = rolesOf(flags.enable ?? [], await readRoleGroups(pathsOf(environment.state)));
       const terminal = terminalOf(command);
       const token = flags.token ?? (flags.tokenStdin ? await readStandardInput() : environment.stackato('JOIN_TOKEN'));
       const joinPort = parseCount('--join-port', flags.joinPort, 65_535);
@@ -191,7 +193,7 @@ function listCommand(group: Command): void {
     });
 }
 
-function rolesOf(given: readonly string[]): string[] {
+function rolesOf(given: readonly string[], groups: RoleGroups): string[] {
   const names = given.flatMap((one) => one.split(',')).filter(Boolean);
   if (names.length === 0) {
     throw new Refusal(
@@ -199,7 +201,7 @@ function rolesOf(given: readonly string[]): string[] {
       `give some with -e, of ${roleNames.filter((role) => role !== 'base').join(', ')}`,
     );
   }
-  const roles = resolveRoles(names);
+  const roles = resolveRoles(names, groups);
   if ('refused' in roles) throw new Refusal(roles.refused, 'kato role info');
   return roles;
 }

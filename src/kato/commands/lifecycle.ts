@@ -5,6 +5,7 @@ import { keepAddress } from '../cluster/update.ts';
 import { restartProcesses, startProcesses, stopNode, stopProcesses } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
+import { readRoleGroups } from '../role-groups.ts';
 import { refreshAddress } from '../setup/state-folder.ts';
 import { formatElapsed, type Terminal } from '../terminal.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
@@ -13,19 +14,19 @@ import { type CommandContext, describe, terminalOf } from './command.ts';
 export function lifecycleCommands(program: Command, context: CommandContext): void {
   add(program, 'start', 'starts roles, all without a name, and waits until they are ready', async (roles, tell) => {
     const node = await openAddressed();
-    await startProcesses(node, plansOf(node, roles), { say: tell.say, signal: context.signal });
+    await startProcesses(node, await plansOf(node, roles), { say: tell.say, signal: context.signal });
     return 'READY';
   });
   add(program, 'stop', 'stops roles; without a name everything on this node, apps too', async (roles, tell) => {
     const node = await openNode();
     const options = { say: tell.say, signal: context.signal };
     if (roles.length === 0) await stopNode(node, options);
-    else await stopProcesses(node, plansOf(node, roles), options);
+    else await stopProcesses(node, await plansOf(node, roles), options);
     return 'STOPPED';
   });
   add(program, 'restart', 'restarts roles; apps go on running and being routed', async (roles, tell) => {
     const node = await openAddressed();
-    await restartProcesses(node, plansOf(node, roles), { say: tell.say, signal: context.signal });
+    await restartProcesses(node, await plansOf(node, roles), { say: tell.say, signal: context.signal });
     return 'READY';
   });
 }
@@ -57,9 +58,9 @@ async function openAddressed(): Promise<Node> {
 }
 
 /** The processes of these roles on this node; all of them when none is named. */
-export function plansOf(node: Node, names: readonly string[]): ProcessPlan[] {
+export async function plansOf(node: Node, names: readonly string[]): Promise<ProcessPlan[]> {
   if (names.length === 0) return listProcesses(node.file);
-  const roles = resolveRoles(names);
+  const roles = resolveRoles(names, await readRoleGroups(node.paths));
   if ('refused' in roles) throw new Refusal(roles.refused);
   const missing = roles.filter((role) => !node.file.roles.includes(role));
   if (missing.length > 0) {

@@ -5,7 +5,7 @@ import { ClusterConfig } from '../../contract/config.ts';
 import { decode } from '../../contract/decode.ts';
 import { CredentialsFile, type NodeFile } from '../../contract/node.ts';
 import { busUserNames } from '../../core/bus-permissions.ts';
-import { coreRoles, microRoles, planRoleChange, resolveRoles } from '../../core/role-plan.ts';
+import { coreRoles, microRoles, planRoleChange, type RoleGroups, resolveRoles } from '../../core/role-plan.ts';
 import { describeStagingSettings, stagingSettings } from '../../core/staging-settings.ts';
 import { isFileSync } from '../../platform/accessible.ts';
 import { environment } from '../../platform/config.ts';
@@ -19,6 +19,7 @@ import { ensureUser, getUser, type SystemUser } from '../../platform/system-user
 import { findOpenCode, isStateOpen, openCode } from '../code.ts';
 import type { Node } from '../node.ts';
 import { Refusal } from '../refusal.ts';
+import { ensureRoleGroupsFile, readRoleGroups } from '../role-groups.ts';
 import { readOrMakeSecrets, type Secrets } from './secrets.ts';
 import type { SetupContext, SetupOptions, Step } from './step.ts';
 
@@ -87,12 +88,13 @@ export async function makeFolders(paths: Paths, users: { stackato: SystemUser; p
     [join(paths.run, 'compiled', 'stackato'), users.stackato, 0o700],
   ];
   for (const [path, owner, mode] of folders) await ensureOwnedFolder(path, { owner, mode });
+  await ensureRoleGroupsFile(paths);
 }
 
 async function writeNodeFile(paths: Paths, { options }: SetupContext): Promise<boolean> {
   const existing = (await readJsonIfExists(paths.nodeFile)) as Partial<NodeFile> | undefined;
   const isMicro = options.kind === 'micro';
-  const planned = rolesOf(options);
+  const planned = rolesOf(options, await readRoleGroups(paths));
   const keeps = options.roles.length === 0 && (existing?.isMicro ?? false) === isMicro;
   const address = await findAddress();
   const hostsFile = environment.stackato('HOSTS_FILE') ?? existing?.hostsFile;
@@ -112,9 +114,9 @@ async function writeNodeFile(paths: Paths, { options }: SetupContext): Promise<b
 }
 
 /** The roles that set-up gives a node that is on its own. */
-function rolesOf({ kind, roles }: Pick<SetupOptions, 'kind' | 'roles'>): string[] {
+function rolesOf({ kind, roles }: Pick<SetupOptions, 'kind' | 'roles'>, groups: RoleGroups): string[] {
   const given = roles.length > 0 ? roles : kind === 'micro' ? microRoles : coreRoles;
-  const wanted = resolveRoles(given);
+  const wanted = resolveRoles(given, groups);
   if ('refused' in wanted) throw new Refusal(wanted.refused);
   const change = planRoleChange(
     { roles: ['base', 'primary'], isCore: true, isMicro: kind === 'micro' },
