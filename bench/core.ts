@@ -65,7 +65,8 @@ function placementsPerSecond(): number {
   const random = seededRandom(7);
   const offers: DeaOffer[] = Array.from({ length: 1000 }, (_, i) => ({
     id: `dea-${i}`,
-    zone: `zone-${i % 3}`,
+    availabilityZone: `zone-${i % 3}`,
+    placementZones: ['default'],
     stacks: ['stackato'],
     memoryMb: 16_384 - (i % 64) * 128,
     diskMb: 200_000,

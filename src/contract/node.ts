@@ -29,7 +29,8 @@ export const NodeFile = Type.Object({
   address: Type.String({ description: 'how other nodes and routers reach this one' }),
   coreAddress: Type.String({ description: 'address of the Core node' }),
   roles: Type.Array(Type.String()),
-  zone: Type.String({ default: 'default' }),
+  zone: Type.String({ default: 'default', description: 'first of its placement zones' }),
+  zones: Type.Optional(Type.Array(Type.String(), { description: 'its placement zones; none = default' })),
   availabilityZone: Type.String({ default: 'default' }),
   isMicro: Type.Optional(Type.Boolean({ description: 'this node is a whole cluster by itself' })),
   isDatabaseOutside: Type.Optional(

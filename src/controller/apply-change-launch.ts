@@ -4,6 +4,7 @@ import type { HealthCheck } from '../contract/messages/dea.ts';
 import type { PayloadOf } from '../contract/subject.ts';
 import type { subjects } from '../contract/subjects.ts';
 import { environmentOf, vcapApplication, vcapServices } from '../core/app-env.ts';
+import { placementZoneLabel } from '../core/placement.ts';
 import type { Controller } from './api/controller.ts';
 import { openEnvironment } from './app-environment.ts';
 import { sayToApp } from './app-log.ts';
@@ -36,6 +37,12 @@ export class LaunchPlan {
   /** How each address is spoken to. */
   protocols(): Record<string, string> {
     return Object.fromEntries(this.#facts.addresses.map(({ uri, protocol }) => [uri, protocol]));
+  }
+
+  /** The placement zone that the app asks for. */
+  zone(): { placementZone?: string } {
+    const placementZone = this.#facts.app.labels[placementZoneLabel];
+    return placementZone ? { placementZone } : {};
   }
 
   /** A line in the app's log. */

@@ -138,12 +138,12 @@ export class ChangeApplier {
     const { bus, log } = this.#controller;
     const start: Start | undefined = plan.message(process, index);
     if (!start) return;
-    const need = { process, memoryMb: start.limits.mem, diskMb: start.limits.disk, stack: start.stack };
+    const need = { process, memoryMb: start.limits.mem, diskMb: start.limits.disk, stack: start.stack, ...plan.zone() };
     const { mem: memory, disk } = start.limits;
     const about = { droplet: process, version: start.version, index, memory, disk };
     const placement = this.#deas.place(need, refusal?.refusedBy);
     if ('rejected' in placement) {
-      const text = refusal ? `no DEA could take it: ${refusal.because}` : formatRejection(placement.rejected);
+      const text = refusal ? `no DEA could take it: ${refusal.because}` : formatRejection(placement.rejected, need);
       this.#news.tell({ ...about, refusal: text });
       log.warn('refused-placement', { process, index, because: text });
       plan.say(`Could not place instance ${index} of process "${plan.typeOf(process)}": ${text}`);

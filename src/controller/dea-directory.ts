@@ -29,7 +29,8 @@ export class DeaDirectory implements Disposable {
       bus.subscribe(subjects.deaAdvertise, [], (said) => {
         this.#offers.set(said.id, {
           id: said.id,
-          zone: said.placement_properties.availability_zone ?? said.placement_properties.zone,
+          availabilityZone: said.placement_properties.availability_zone ?? 'default',
+          placementZones: said.placement_properties.zones ?? [said.placement_properties.zone],
           stacks: said.stacks,
           memoryMb: said.available_memory,
           diskMb: said.available_disk,
@@ -63,7 +64,7 @@ export class DeaDirectory implements Disposable {
   }
 
   /** Counts what another controller placed on a DEA, until its next advertisement. */
-  count(deaId: string, need: Omit<InstanceNeed, 'stack' | 'zone'>): void {
+  count(deaId: string, need: Omit<InstanceNeed, 'stack' | 'placementZone'>): void {
     const offer = this.#offers.get(deaId);
     if (offer) this.#offers.set(deaId, afterPlacement(offer, { ...need, stack: '' }));
   }

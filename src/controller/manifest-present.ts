@@ -1,4 +1,5 @@
 import { formatMb } from '../contract/units.ts';
+import { placementZoneLabel } from '../core/placement.ts';
 import type { Controller } from './api/controller.ts';
 import { openEnvironment } from './app-environment.ts';
 import type { AppRow } from './store/app.ts';
@@ -30,7 +31,9 @@ export async function appAsManifest(controller: Controller, app: AppRow): Promis
 export function flatManifest(manifest: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const processes = (manifest.processes ?? []) as Record<string, unknown>[];
   const { type: _type, ...web } = processes.find(({ type }) => type === 'web') ?? {};
-  return { ...web, ...manifest };
+  const { labels } = (manifest.metadata ?? {}) as { labels?: Record<string, string> };
+  const zone = labels?.[placementZoneLabel];
+  return { ...web, ...manifest, ...(zone === undefined ? {} : { 'placement-zone': zone }) };
 }
 
 function processAsManifest(process: ProcessRow): Record<string, unknown> {

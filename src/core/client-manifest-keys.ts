@@ -129,6 +129,7 @@ export const appKeys: Readonly<Record<string, KeyRule>> = {
   buildpack: server('buildpacks', (tree) => (tree.kind === 'scalar' && tree.value === null ? ok([]) : texts(tree))),
   buildpacks: server('buildpacks', texts),
   stack: server('stack', text),
+  'placement-zone': server('placement-zone', text),
   routes: client('routes', routes),
   url: client('routes', texts),
   urls: client('routes', texts),
@@ -156,7 +157,6 @@ export const inertKeys: readonly string[] = [
   'drain',
   'hooks',
   'inherit',
-  'placement-zone',
   'requirements',
   'sso-enabled',
 ];

@@ -21,6 +21,7 @@ const wrong: [object | undefined, string][] = [
   [{ memory: '0M' }, 'Memory must be greater than 0MB'],
   [{ 'disk-quota': '1' }, 'Disk quota must use a supported unit: B, K, KB, M, MB, G, GB, T, or TB'],
   [{ disk_quota: 'x' }, 'Disk quota must use a supported unit: B, K, KB, M, MB, G, GB, T, or TB'],
+  [{ 'placement-zone': 'a b' }, "Placement zone must be a name of letters, digits, '-' and '_'"],
   [{ instances: 'many' }, 'Instances is not a number'],
   [{ instances: -1 }, 'Instances must be greater than or equal to 0'],
   [{ instances: 1.5 }, 'Instances is not a number'],
@@ -136,4 +137,14 @@ test('names and numbers beyond what the API takes are refused before anything is
   assert.match(messages([{ name: 'a\tb' }]), /control characters/);
   assert.match(messages([{ name: 'x', env: { A: 'x'.repeat(200_000) } }]), /'A' is too large/);
   assert.match(messages(Array.from({ length: 201 }, (_, n) => ({ name: `a${n}` }))), /200 applications, .* 201/);
+});
+
+test('a placement zone is a label of the app, and null takes it away', () => {
+  const label = 'stackato/placement-zone';
+  assert.deepEqual(only({ 'placement-zone': 'ssd', metadata: { labels: { a: 'b' } } }).labels, {
+    a: 'b',
+    [label]: 'ssd',
+  });
+  assert.deepEqual(only({ placement_zone: null }).labels, { [label]: null });
+  assert.deepEqual(only({}).labels, {});
 });

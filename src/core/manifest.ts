@@ -1,6 +1,7 @@
 import { parseSizeMb } from '../contract/units.ts';
 import { environmentProblem, envProblem } from './env-variable.ts';
 import { isRecord, type ManifestProblem, ManifestReader } from './manifest-reader.ts';
+import { placementZoneLabel } from './placement.ts';
 
 /** The process-level part of an application of a manifest; absent means unchanged. MB, seconds, bytes a second. */
 export type ManifestProcess = {
@@ -90,6 +91,7 @@ export const manifestKeys: readonly string[] = [
   'lifecycle',
   'cnb-credentials',
   'metadata',
+  'placement-zone',
   'no-route',
   'random-route',
   'default-route',
@@ -234,7 +236,16 @@ function readMetadata(read: ManifestReader): Pick<ManifestApp, 'labels' | 'annot
     Object.fromEntries(
       Object.entries(isRecord(value) ? value : {}).map(([key, text]) => [key, text === null ? null : String(text)]),
     );
-  return { labels: texts(source.labels), annotations: texts(source.annotations) };
+  const zone = read.raw('placement-zone');
+  if (zone !== undefined && zone !== null && !isZoneName(zone)) {
+    read.complain('placement-zone', `Placement zone must be a name of letters, digits, '-' and '_'`);
+  }
+  const wanted = zone === undefined ? {} : { [placementZoneLabel]: zone === null ? null : String(zone) };
+  return { labels: { ...texts(source.labels), ...wanted }, annotations: texts(source.annotations) };
+}
+
+function isZoneName(zone: unknown): boolean {
+  return typeof zone === 'string' && /^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/.test(zone);
 }
 
 function readRoutes(read: ManifestReader): ManifestRoute[] {

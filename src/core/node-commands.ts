@@ -19,7 +19,7 @@ export const remoteCommands: readonly string[] = [
     'relocate',
   ],
 ];
-const remoteNodeCommands = ['retire', 'availabilityzone', 'update', 'version'];
+const remoteNodeCommands = ['retire', 'availabilityzone', 'placementzones', 'update', 'version'];
 
 /** May these arguments of kato be run on another node? */
 export function isRemote([command = '', subcommand = '']: readonly string[]): boolean {
@@ -59,7 +59,7 @@ export function commandFor(
   groups?: RoleGroups,
 ): string[] | undefined {
   const [command = '', ...rest] = args;
-  if (command === 'role') return args.flatMap((arg, at) => (at < 2 ? [arg] : (groups?.[arg] ?? [arg])));
+  if (command === 'role') return args.flatMap((arg, at) => (at < 2 ? [arg] : [...(groups?.[arg] ?? [arg])]));
   if (command !== 'start' && command !== 'stop' && command !== 'restart') return [...args];
   const flags = rest.filter((arg) => arg.startsWith('-'));
   const named = rest.filter((arg) => !arg.startsWith('-'));

@@ -8,7 +8,8 @@ const context = { nowMs: now, maxAgeMs: 10_000, pick: () => 0 };
 const need: InstanceNeed = { process: 'p', memoryMb: 256, diskMb: 512, stack: 'stackato' };
 const offer = (id: string, change: Partial<DeaOffer> = {}): DeaOffer => ({
   id,
-  zone: 'default',
+  availabilityZone: 'default',
+  placementZones: ['default'],
   stacks: ['stackato'],
   memoryMb: 1024,
   diskMb: 4096,
@@ -38,7 +39,8 @@ const table: [string, DeaOffer[], Partial<InstanceNeed>, string][] = [
   ['another stack', [offer('a', { stacks: ['windows'] })], {}, 'stack'],
   ['an alias of the stack', [offer('a')], { stack: 'cflinuxfs4' }, 'a'],
   ['a DEA that names the alias', [offer('a', { stacks: ['cflinuxfs4'] })], {}, 'a'],
-  ['another zone', [offer('a')], { zone: 'b' }, 'zone'],
+  ['another placement zone', [offer('a')], { placementZone: 'b' }, 'zone'],
+  ['no placement zone, and DEAs of one', [offer('a', { placementZones: ['b'] })], {}, 'zone'],
   [
     'fewest of the app',
     [offer('a', { instances: new Map([['p', 1]]) }), offer('b', { instances: new Map([['q', 9]]) })],
@@ -48,9 +50,9 @@ const table: [string, DeaOffer[], Partial<InstanceNeed>, string][] = [
   [
     'the zone with fewest wins over the DEA with fewest',
     [
-      offer('a', { zone: '1', instances: new Map([['p', 2]]) }),
-      offer('b', { zone: '1' }),
-      offer('c', { zone: '2', instances: new Map([['p', 1]]) }),
+      offer('a', { availabilityZone: '1', instances: new Map([['p', 2]]) }),
+      offer('b', { availabilityZone: '1' }),
+      offer('c', { availabilityZone: '2', instances: new Map([['p', 1]]) }),
     ],
     {},
     'c',
@@ -58,9 +60,9 @@ const table: [string, DeaOffer[], Partial<InstanceNeed>, string][] = [
   [
     'zones count DEAs that are full too',
     [
-      offer('a', { zone: '1', memoryMb: 0, instances: new Map([['p', 5]]) }),
-      offer('b', { zone: '1' }),
-      offer('c', { zone: '2' }),
+      offer('a', { availabilityZone: '1', memoryMb: 0, instances: new Map([['p', 5]]) }),
+      offer('b', { availabilityZone: '1' }),
+      offer('c', { availabilityZone: '2' }),
     ],
     {},
     'c',
@@ -94,7 +96,8 @@ test('a chosen DEA always fits and is never silent', () => {
   const offers = fc.array(
     fc.record({
       id: fc.string(),
-      zone: fc.constantFrom('a', 'b'),
+      availabilityZone: fc.constantFrom('a', 'b'),
+      placementZones: fc.constantFrom(['default'], ['ssd'], ['ssd', 'default']),
       stacks: fc.constantFrom(['stackato'], ['other']),
       memoryMb: fc.integer({ min: 0, max: 600 }),
       diskMb: fc.integer({ min: 0, max: 1200 }),
@@ -106,7 +109,11 @@ test('a chosen DEA always fits and is never silent', () => {
     fc.property(offers, fc.nat(), (list, lot) => {
       const placement = placeInstance(need, list, { ...context, pick: (n) => lot % n });
       const fits = (o: DeaOffer) =>
-        o.memoryMb >= 256 && o.diskMb >= 512 && o.heardAtMs >= now - 10_000 && o.stacks[0] === 'stackato';
+        o.memoryMb >= 256 &&
+        o.diskMb >= 512 &&
+        o.heardAtMs >= now - 10_000 &&
+        o.stacks[0] === 'stackato' &&
+        o.placementZones.includes('default');
       if ('dea' in placement) assert.ok(fits(placement.dea));
       else assert.ok(!list.some(fits));
     }),
@@ -117,4 +124,5 @@ test('the words of a rejection', () => {
   assert.equal(formatRejection(new Set(['memory'])), 'insufficient resources: memory');
   assert.equal(formatRejection(new Set(['memory', 'disk'])), 'insufficient resources: memory, disk');
   assert.equal(formatRejection(new Set(['no-dea'])), 'no DEA is available');
+  assert.equal(formatRejection(new Set(['zone']), { placementZone: 'ssd' }), "no DEA is in the placement zone 'ssd'");
 });

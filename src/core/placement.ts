@@ -3,7 +3,10 @@ import { resolveStack } from '../contract/stacks.ts';
 /** What one DEA last said of itself, less what was placed on it since. MB. */
 export type DeaOffer = {
   readonly id: string;
-  readonly zone: string;
+  /** Where it stands; the instances of an app are spread over these. */
+  readonly availabilityZone: string;
+  /** Which apps it takes: those of these placement zones and no others. */
+  readonly placementZones: readonly string[];
   readonly stacks: readonly string[];
   readonly memoryMb: number;
   readonly diskMb: number;
@@ -19,9 +22,15 @@ export type InstanceNeed = {
   readonly memoryMb: number;
   readonly diskMb: number;
   readonly stack: string;
-  /** Only DEAs of this zone. */
-  readonly zone?: string;
+  /** Only DEAs of this placement zone; none = `default`. */
+  readonly placementZone?: string;
 };
+
+/** The placement zone of DEAs that were given none, and of apps that ask for none. */
+export const defaultPlacementZone = 'default';
+
+/** The label of an app that names its placement zone. */
+export const placementZoneLabel = 'stackato/placement-zone';
 
 /** Why a DEA can't take an instance. */
 export type Rejection = 'no-dea' | 'silent' | 'stack' | 'zone' | 'disk' | 'memory';
@@ -39,7 +48,7 @@ export type PlacementContext = {
 };
 
 /**
- * Chooses a DEA for one instance: enough memory and disk, the stack, the zone with fewest instances of the app, the
+ * Chooses a DEA for one instance: enough memory and disk, the stack, the placement zone, the availability zone with fewest instances of the app, the
  * DEA with fewest, the upper half by free memory, then by lot.
  */
 export function placeInstance(
@@ -68,10 +77,13 @@ export function afterPlacement(offer: DeaOffer, need: InstanceNeed): DeaOffer {
 }
 
 /** The words shown in an instance's details when it can't be placed. */
-export function formatRejection(rejected: ReadonlySet<Rejection>): string {
+export function formatRejection(
+  rejected: ReadonlySet<Rejection>,
+  { placementZone = defaultPlacementZone }: Pick<InstanceNeed, 'placementZone'> = {},
+): string {
   if (rejected.has('no-dea') || rejected.has('silent')) return 'no DEA is available';
   if (rejected.has('stack')) return 'no DEA offers the stack';
-  if (rejected.has('zone')) return 'no DEA is in the zone';
+  if (rejected.has('zone')) return `no DEA is in the placement zone '${placementZone}'`;
   const scarce = (['memory', 'disk'] as const).filter((reason) => rejected.has(reason));
   return `insufficient resources: ${scarce.length > 0 ? scarce.join(', ') : 'no DEA has enough of everything'}`;
 }
@@ -83,7 +95,7 @@ function isFit(offer: DeaOffer, need: InstanceNeed, { stack, oldestMs }: Bounds)
     offer.memoryMb >= need.memoryMb &&
     offer.diskMb >= need.diskMb &&
     offer.heardAtMs >= oldestMs &&
-    (need.zone === undefined || offer.zone === need.zone) &&
+    offer.placementZones.includes(need.placementZone ?? defaultPlacementZone) &&
     offersStack(offer, stack)
   );
 }
@@ -100,7 +112,7 @@ function commonReasons(offers: readonly DeaOffer[], need: InstanceNeed, { stack,
     const own = new Set<Rejection>();
     if (offer.heardAtMs < oldestMs) own.add('silent');
     if (!offersStack(offer, stack)) own.add('stack');
-    if (need.zone !== undefined && offer.zone !== need.zone) own.add('zone');
+    if (!offer.placementZones.includes(need.placementZone ?? defaultPlacementZone)) own.add('zone');
     if (offer.diskMb < need.diskMb) own.add('disk');
     if (offer.memoryMb < need.memoryMb) own.add('memory');
     common = common.intersection(own);
@@ -111,16 +123,16 @@ function commonReasons(offers: readonly DeaOffer[], need: InstanceNeed, { stack,
 /** Zones are counted over all offers, also those that can't take the instance. */
 function fewestInZone(fit: readonly DeaOffer[], offers: readonly DeaOffer[], process: string): readonly DeaOffer[] {
   const counts = new Map<string, number>();
-  for (const { zone } of fit) counts.set(zone, 0);
+  for (const { availabilityZone } of fit) counts.set(availabilityZone, 0);
   if (counts.size === 1) return fit;
-  for (const { zone, instances } of offers) {
+  for (const { availabilityZone, instances } of offers) {
     const count = instances.get(process);
-    const before = count === undefined ? undefined : counts.get(zone);
-    if (count !== undefined && before !== undefined) counts.set(zone, before + count);
+    const before = count === undefined ? undefined : counts.get(availabilityZone);
+    if (count !== undefined && before !== undefined) counts.set(availabilityZone, before + count);
   }
   const least = Math.min(...counts.values());
   const zones = new Set([...counts].filter(([, count]) => count === least).map(([zone]) => zone));
-  return zones.size === counts.size ? fit : fit.filter(({ zone }) => zones.has(zone));
+  return zones.size === counts.size ? fit : fit.filter(({ availabilityZone }) => zones.has(availabilityZone));
 }
 
 function fewestOnDea(fit: readonly DeaOffer[], process: string): readonly DeaOffer[] {

@@ -263,7 +263,7 @@ export class Dea {
   async #advertise(): Promise<void> {
     if (this.#isEnding || this.#isEvacuating) return;
     const { bus, boot, engine } = this.#options;
-    const { id, address, zone, availabilityZone } = boot.node;
+    const { id, address, zone, zones, availabilityZone } = boot.node;
     const stacks = await engine.listStacks();
     const { memoryMb, diskMb } = this.capacity.available();
     bus.publish(subjects.deaAdvertise, [], {
@@ -274,7 +274,7 @@ export class Dea {
       physical_memory: this.capacity.physicalMb,
       stacks,
       app_id_to_count: this.registry.counts(),
-      placement_properties: { zone, availability_zone: availabilityZone },
+      placement_properties: { zone, ...(zones?.length ? { zones } : {}), availability_zone: availabilityZone },
     });
   }
 

@@ -13,7 +13,11 @@ export const DeaAdvertise = Type.Object({
   stacks: Type.Array(Type.String(), { default: [] }),
   app_id_to_count: Type.Record(Type.String(), Type.Integer(), { default: {}, description: 'process guid → instances' }),
   placement_properties: Type.Object(
-    { zone: Type.String({ default: 'default' }), availability_zone: Type.Optional(Type.String()) },
+    {
+      zone: Type.String({ default: 'default' }),
+      zones: Type.Optional(Type.Array(Type.String(), { description: 'every placement zone of it' })),
+      availability_zone: Type.Optional(Type.String()),
+    },
     { default: {} },
   ),
 });

@@ -184,6 +184,7 @@ function nodeFileOf(
   return {
     ...{ id: own.joining.id, index, address: own.address, coreAddress: own.coreAddress, roles },
     zone: entry?.zones[0] ?? 'default',
+    zones: entry?.zones ?? [],
     availabilityZone: entry?.availabilityZone ?? 'default',
     ...(hostsFile === undefined ? {} : { hostsFile }),
   };

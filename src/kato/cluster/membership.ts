@@ -16,10 +16,11 @@ import { RegistryClient } from './registry-client.ts';
  */
 export async function changeMembership(node: Node, change: Omit<NodeChange, 'csr'>): Promise<Node> {
   const { file, paths } = node;
-  const { roles = file.roles, address = file.address, zones, availabilityZone = file.availabilityZone } = change;
+  const { roles = file.roles, address = file.address, availabilityZone = file.availabilityZone } = change;
+  const zones = change.zones ?? file.zones ?? [];
   if (!file.isMicro) await tellCluster(node, change);
-  const zone = zones === undefined ? file.zone : (zones[0] ?? 'default');
-  await writeNode(paths, { ...file, roles: [...roles], address, zone, availabilityZone });
+  const zone = zones[0] ?? 'default';
+  await writeNode(paths, { ...file, roles: [...roles], address, zone, zones, availabilityZone });
   const after = await openNode();
   if (!file.isMicro && (await ensureLinks(after)) && (await after.supervisor.isRunning())) {
     await after.supervisor.signal('link', 'USR2');

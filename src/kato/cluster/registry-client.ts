@@ -12,9 +12,9 @@ const Token = Type.Object({ token: Type.String() });
 
 /** The nodes of this node's cluster; a micro cloud is one by itself. */
 export async function readTopology(node: Pick<Node, 'file' | 'paths'>): Promise<Topology> {
-  const { id, index, address, roles, availabilityZone, isMicro } = node.file;
+  const { id, index, address, roles, zones = [], availabilityZone, isMicro } = node.file;
   if (!isMicro) return new RegistryClient(node).topology();
-  const self = { id, index, address, name: '', roles, zones: [], availabilityZone, generation: 1 };
+  const self = { id, index, address, name: '', roles, zones, availabilityZone, generation: 1 };
   return { revision: 0, core: id, nodes: [self] };
 }
 

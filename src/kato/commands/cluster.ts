@@ -19,6 +19,7 @@ import { Refusal } from '../refusal.ts';
 import { readRoleGroups } from '../role-groups.ts';
 import { table } from '../terminal.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
+import { placementZonesCommand } from './placement-zones.ts';
 
 /** `kato node token | attach | detach | remove | list`. */
 export function clusterCommands(group: Command, context: CommandContext): void {
@@ -28,6 +29,7 @@ export function clusterCommands(group: Command, context: CommandContext): void {
   removeCommand(group);
   retireCommand(group, context);
   zoneCommand(group, context);
+  placementZonesCommand(group, context);
   listCommand(group);
 }
 

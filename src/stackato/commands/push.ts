@@ -16,6 +16,7 @@ type PushOptions = {
   readonly env?: readonly string[];
   readonly buildpack?: readonly string[];
   readonly stack?: string;
+  readonly placementZone?: string;
   readonly command?: string;
   readonly framework?: string;
   readonly healthCheckType?: string;
@@ -51,6 +52,7 @@ export function pushCommand(program: Command, run: Run): void {
     .option('--env <name=value>', 'variable of its environment; repeatable', gather)
     .option('-b, --buildpack <name>', 'buildpack; repeatable', gather)
     .option('-s, --stack <name>', 'root file system to run on')
+    .option('--placement-zone <zone>', 'run it on DEAs of this placement zone only')
     .option('-c, --command <command>', 'start command; "null" for the one that staging finds')
     .option('--framework <name>', 'what it is: java, ruby, python, go, php, nodejs, static, binary')
     .option('-u, --health-check-type <type>', 'port, http or process')
@@ -101,6 +103,7 @@ function flagsOf(options: PushOptions): PushFlags {
   set('disk_quota', sizeOf('--disk', options.disk));
   set('buildpacks', options.buildpack);
   set('stack', options.stack);
+  set('placement-zone', options.placementZone);
   set('command', options.command === 'null' || options.command === 'default' ? null : options.command);
   set(
     'health-check-type',
