@@ -62,6 +62,19 @@ describe('load balancer', { skip }, () => {
     assert.equal((await rig.request()).body, 'late');
   });
 
+  test('passes over a router whose routes may be old while another knows better', async () => {
+    await using rig = await BalancerRig.open();
+    const [old, current] = [await rig.router(named('old')), await rig.router(named('current'))];
+    rig.list(old, current);
+    await rig.balancer.start();
+    old.fallBehind(true);
+    await rig.untilRouted(current);
+    current.fallBehind(true);
+    await rig.untilRouted(old, current);
+    old.fallBehind(false);
+    await rig.untilRouted(old);
+  });
+
   test('leaves the answers of apps as they are, instructions to nginx too', async () => {
     await using rig = await BalancerRig.open();
     rig.list(

@@ -76,7 +76,9 @@ export class Balancer {
   #addresses(): RouterAddress[] {
     const { list, routerPort } = this.#options;
     const up = list.routers().filter(({ address }) => this.#opinions.get(address)?.isUp);
-    return up.map(({ address }) => ({ host: address, port: routerPort }));
+    // One that was cut off knows old routes; without the bus all of them do, and serve on.
+    const current = up.filter(({ address }) => !this.#opinions.get(address)?.isBehind);
+    return (current.length > 0 ? current : up).map(({ address }) => ({ host: address, port: routerPort }));
   }
 
   #describe(): string {

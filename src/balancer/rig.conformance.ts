@@ -22,6 +22,8 @@ export type FakeRouter = {
   readonly requests: () => number;
   /** Answers nothing from now on, as a machine that lost power. */
   readonly hang: () => void;
+  /** Says from now on whether its routes may be old. */
+  readonly fallBehind: (yes: boolean) => void;
   /** Breaks every connection and listens no more. */
   readonly kill: () => Promise<void>;
 };
@@ -95,9 +97,13 @@ export class BalancerRig implements AsyncDisposable {
     const pem = await readFile(this.options.defaultCertificate);
     let requests = 0;
     let isHung = false;
+    let isBehind = false;
     const server = createServer({ cert: pem, key: pem, keepAliveTimeout: 75_000 }, (incoming, response) => {
       if (isHung) return;
-      if (incoming.url === '/health') return void response.end('ok\n');
+      if (incoming.url === '/health') {
+        if (isBehind) response.setHeader('X-Stackato-Table', '0');
+        return void response.end('ok\n');
+      }
       requests += 1;
       answer(incoming, response);
     });
@@ -109,7 +115,10 @@ export class BalancerRig implements AsyncDisposable {
     const hang = () => {
       isHung = true;
     };
-    return { address, requests: () => requests, hang, kill };
+    const fallBehind = (yes: boolean) => {
+      isBehind = yes;
+    };
+    return { address, requests: () => requests, hang, kill, fallBehind };
   }
 
   /** Says which routers the cluster has. */

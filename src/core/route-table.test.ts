@@ -85,6 +85,16 @@ describe('route table', () => {
     );
   });
 
+  test('what was not said again by those who have spoken is forgotten', () => {
+    const table = new RouteTable(THRESHOLD_MS);
+    table.register(message(), 0);
+    table.register(message({ port: 2, private_instance_id: 'i2' }), 0);
+    table.register(message({ port: 3, private_instance_id: 'i3' }), 0);
+    table.register(message({ port: 3, private_instance_id: 'i3' }), 100);
+    assert.deepEqual(short(table.forget(100, ({ id }) => id !== 'i1')), ['remove-endpoint a.example i2']);
+    assert.deepEqual(short(table.forget(100, () => true)), ['remove-endpoint a.example i1']);
+  });
+
   test('an endpoint is stale after its threshold, which a registration may only shorten', () => {
     const table = new RouteTable(THRESHOLD_MS);
     table.register(message(), 0);

@@ -105,6 +105,17 @@ export class RouteTable {
     return changes;
   }
 
+  /** Removes the endpoints that `mayGo` and that were not registered since then: whoever had them has said all of its own. */
+  forget(sinceMs: number, mayGo: (endpoint: Endpoint) => boolean): RouteChange[] {
+    const changes: RouteChange[] = [];
+    for (const [uri, route] of this.#routes) {
+      for (const [id, entry] of route.entries) {
+        if (entry.seenAtMs < sinceMs && mayGo(entry.endpoint)) this.#remove(uri, id, 'stale', changes);
+      }
+    }
+    return changes;
+  }
+
   /** Takes over a table that a data plane already has, as if all of it had just been registered. */
   seed(pools: readonly Pool[], nowMs: number): void {
     for (const pool of pools) {

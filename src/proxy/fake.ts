@@ -32,6 +32,8 @@ export class FakeProxy implements DataPlane {
   readonly #clock: Clock;
   readonly #random: Random;
   #state: 'stopped' | 'running' | 'left' = 'stopped';
+  /** What health checks are told. */
+  isCurrent = true;
 
   constructor(options: { readonly clock: Clock; readonly random: Random }) {
     this.#clock = options.clock;
@@ -52,6 +54,10 @@ export class FakeProxy implements DataPlane {
     const { response, endpoint } = this.#answer(full, requestId);
     if (this.#state === 'running') this.#record(full, { response, endpoint, requestId });
     return { ...response, headers: { 'x-vcap-request-id': requestId, ...response.headers } };
+  }
+
+  async vouch(isCurrent: boolean): Promise<void> {
+    this.isCurrent = isCurrent;
   }
 
   async adopt(): Promise<readonly Pool[] | undefined> {

@@ -49,6 +49,8 @@ export interface DataPlane {
   start(table: readonly Pool[]): Promise<void>;
   /** Applies changes; resolves when requests follow them. */
   apply(changes: readonly ProxyChange[]): Promise<void>;
+  /** Says in the answers to health checks whether the table is current; it serves on either way. */
+  vouch(isCurrent: boolean): Promise<void>;
   /** Leaves the data plane running: apps outlive the control process. */
   detach(): Promise<void>;
   /** Lets open requests finish, then ends it. */

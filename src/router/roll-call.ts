@@ -21,6 +21,8 @@ export type RollCallOptions = {
 export type RollCall = {
   readonly because: 'every DEA that is there has registered' | 'no DEA is there' | 'the deadline has passed';
   readonly components: number;
+  /** DEAs that answered, by node id. */
+  readonly deas: readonly string[];
   /** DEAs that live and did not answer. */
   readonly missing: readonly string[];
 };
@@ -68,7 +70,10 @@ export async function callTheRoll(options: RollCallOptions): Promise<RollCall> {
     const isQuiet = answered.size === before && options.changedMs() <= roundMs;
     const elapsedMs = clock.nowMs() - startedMs;
     const because = verdict({ elapsedMs, deadlineMs, isQuiet, deas: deas.length, missing });
-    if (because) return { because, components: answered.size, missing };
+    if (because) {
+      const nodes = deas.map((name) => name.split(/[- ]/).at(-1) ?? '');
+      return { because, components: answered.size, deas: nodes, missing };
+    }
   }
 }
 

@@ -161,6 +161,29 @@ describe('router', () => {
     assert.equal(status(rig), 404);
   });
 
+  test('back on the bus, it vouches for its table when each DEA has said what it has, and forgets the rest', async () => {
+    const rig = open();
+    const id = 'd'.repeat(32);
+    const on = (port: number, name: string) =>
+      registration({
+        ...{ port, tls_port: 61_001, host: `10.0.0.${port}`, private_instance_id: name, uris: [`${name}.test`] },
+        server_cert_domain_san: `p${port}.${id}.node.stackato`,
+      });
+    const stays = on(1, 'stays');
+    await started(rig, { hasEndpointTls: true });
+    rig.dea(id, [stays]);
+    rig.peer.publish(subjects.routerRegister, [], on(2, 'leaves'));
+    await rig.clock.advance(1000);
+    const routes = () => ['stays.test', 'leaves.test'].map((host) => status(rig, host) !== 404);
+    assert.deepEqual([routes(), rig.proxy.isCurrent], [[true, true], true]);
+    rig.bus.setConnected(false);
+    await rig.clock.advance(10_000);
+    assert.deepEqual([routes(), rig.proxy.isCurrent], [[true, true], false]);
+    rig.bus.setConnected(true);
+    await rig.clock.advance(10_000);
+    assert.deepEqual([routes(), rig.proxy.isCurrent], [[true, false], true]);
+  });
+
   test('takes over what a predecessor left, and prunes nothing of it for a whole interval', async () => {
     const rig = open();
     const first = await started(rig);

@@ -1,15 +1,18 @@
 import type { Bus, BusStatus } from '../bus/bus.ts';
 import { subjects } from '../contract/subjects.ts';
-import { type RouteChange, RouteTable } from '../core/route-table.ts';
+import { nodeCertificateName } from '../contract/topology.ts';
+import { type Endpoint, type RouteChange, RouteTable } from '../core/route-table.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { AccessRecord, DataPlane } from '../proxy/proxy.ts';
 import { AppLines } from './app-lines.ts';
+import { Hearing } from './hearing.ts';
 import { admit, type RegisterMessage } from './registration.ts';
-import { callTheRoll } from './roll-call.ts';
+import { callTheRoll, type RollCall } from './roll-call.ts';
 import { routesGauge, Traffic } from './traffic.ts';
 
 const PRUNE_INTERVAL_MS = 30_000;
+const VOUCH_EVERY_MS = 250;
 
 export type RouterOptions = {
   readonly bus: Bus;
@@ -44,6 +47,9 @@ export class Router {
   #changedMs: number;
   /** Since when every living endpoint has had the chance to be heard. */
   #hearingSinceMs: number;
+  /** Was everything that could be said since then heard? */
+  #isCaughtUp = true;
+  #isVouched: boolean | undefined;
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -75,6 +81,9 @@ export class Router {
       this.#isServing = true;
       await proxy.start(pools);
     }
+    const hearing = this.#open.use(new Hearing(this.#options));
+    this.#open.use(clock.every(VOUCH_EVERY_MS, () => this.#vouch(hearing)));
+    if (adopted) void this.#catchUp();
     this.#open.use(clock.every(Math.min(PRUNE_INTERVAL_MS, this.#options.pruneS * 250), () => this.#prune()));
     log.info('routes', { ...this.#table.counts(), adopted: adopted !== undefined });
   }
@@ -147,15 +156,56 @@ export class Router {
     if (status !== 'connected') return;
     this.#hearingSinceMs = this.#options.clock.nowMs();
     this.#options.bus.publish(subjects.routerStart, [], this.#greeting());
+    if (this.#isServing) void this.#catchUp();
+  }
+
+  /** What DEAs had before they were out of hearing, and did not say again, is gone. */
+  async #catchUp(): Promise<void> {
+    this.#isCaughtUp = false;
+    const { bus, clock, log, id, address } = this.#options;
+    const sinceMs = this.#hearingSinceMs;
+    let roll: RollCall | undefined;
+    while (roll === undefined) {
+      try {
+        roll = await this.#callTheRoll();
+      } catch (error) {
+        // The connection broke again: the next one begins anew.
+        if (bus.status() !== 'connected') return;
+        log.warn('failed-to-catch-up', { error });
+        await clock.sleep(1000);
+      }
+    }
+    if (sinceMs !== this.#hearingSinceMs) return;
+    const names = roll.deas.map((dea) => `.${nodeCertificateName(dea)}`);
+    const isOwn = roll.deas.some((dea) => id.endsWith(`-${dea}`));
+    const hasSpoken = ({ tls, host, app }: Endpoint) =>
+      tls === undefined ? isOwn && app !== '' && host === address : names.some((name) => tls.name.endsWith(name));
+    this.#follow(this.#table.forget(sinceMs, hasSpoken));
+    this.#isCaughtUp = true;
+  }
+
+  /** A balancer prefers routers whose table is current. */
+  async #vouch(hearing: Hearing): Promise<void> {
+    const isCurrent = this.#isCaughtUp && hearing.isGood();
+    if (isCurrent === this.#isVouched) return;
+    const { log, proxy } = this.#options;
+    if (this.#isVouched !== undefined) log.info(isCurrent ? 'table-is-current' : 'table-may-be-old');
+    this.#isVouched = isCurrent;
+    await proxy.vouch(isCurrent);
   }
 
   async #becomeWhole(): Promise<void> {
-    const { bus, clock, log, startDelayMs, awaitedDeas = [] } = this.#options;
+    const { clock, log } = this.#options;
     const startedMs = clock.nowMs();
-    const changedMs = () => this.#changedMs;
-    const roll = await callTheRoll({ bus, clock, deadlineMs: startDelayMs, awaited: awaitedDeas, changedMs });
+    const { deas: _deas, ...roll } = await this.#callTheRoll();
     const say = roll.missing.length > 0 ? log.warn : log.info;
     say.call(log, 'filled-table', { ...roll, ...this.#table.counts(), waitedMs: clock.nowMs() - startedMs });
+  }
+
+  #callTheRoll(): Promise<RollCall> {
+    const { bus, clock, startDelayMs, awaitedDeas = [] } = this.#options;
+    const changedMs = () => this.#changedMs;
+    return callTheRoll({ bus, clock, deadlineMs: startDelayMs, awaited: awaitedDeas, changedMs });
   }
 
   #greeting() {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { accessLogFormat } from './access-line.ts';
-import { answerRules, appRules, edgeRules, TEXT } from './rules.ts';
+import { answerRules, appRules, edgeRules, TABLE_BACKEND, TABLE_SERVER, TEXT } from './rules.ts';
 import { type EndpointTls, tlsBackend } from './server.ts';
 
 export type HaproxyOptions = {
@@ -75,6 +75,9 @@ export function renderHead(options: HaproxyOptions, sinkPort: number, hasIpv6: b
     '  use_backend %[var(txn.route),field(1,|)]',
     '',
     ...tlsBackend(options.endpointTls),
+    `backend ${TABLE_BACKEND} from base_edge`,
+    `  server ${TABLE_SERVER} 127.0.0.1:9`,
+    '',
     'ring access',
     '  format raw',
     '  maxlen 8192',

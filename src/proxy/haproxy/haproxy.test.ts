@@ -12,6 +12,23 @@ import { GUID, nextRecords, openHaproxyRig, raw, says } from './rig.conformance.
 proxyConformance('HAProxy', () => openHaproxyRig());
 
 describe('HAProxy, requests', () => {
+  test('tells health checks whether the table is current, also after a reload', async () => {
+    await using rig = await openHaproxyRig();
+    await rig.proxy.start([]);
+    const health = async () => {
+      const sent = 'GET /health HTTP/1.1\r\nHost: a.test\r\nUser-Agent: HTTP-Monitor/1.1\r\nConnection: close\r\n\r\n';
+      const answer = await raw(rig.options.httpPort, sent, /ok\n/);
+      return [/^HTTP\/1\.1 200/.test(answer), /x-stackato-table: (\d)/i.exec(answer)?.[1]];
+    };
+    assert.deepEqual(await health(), [true, '1']);
+    await rig.proxy.vouch(false);
+    assert.deepEqual(await health(), [true, '0']);
+    await rig.proxy.trust(['10.0.0.1']);
+    assert.deepEqual(await health(), [true, '0']);
+    await rig.proxy.vouch(true);
+    assert.deepEqual(await health(), [true, '1']);
+  });
+
   test('carries a WebSocket and takes any other upgrade off', async () => {
     await using rig = await openHaproxyRig();
     const server = createServer((socket) => {

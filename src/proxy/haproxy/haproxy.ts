@@ -33,6 +33,7 @@ export class Haproxy implements DataPlane {
   #sinkPort = 0;
   #tail: Promise<unknown> = Promise.resolve();
   #isRunning = false;
+  #isCurrent = true;
   #trouble: string | undefined;
 
   constructor(options: HaproxyOptions, { log, clock }: { readonly log: Log; readonly clock: Clock }) {
@@ -107,6 +108,18 @@ export class Haproxy implements DataPlane {
     return this.#serially(async () => {
       this.#options.certificates = certificates;
       if (this.#isRunning) await this.#reload('the certificates changed');
+    });
+  }
+
+  vouch(isCurrent: boolean): Promise<void> {
+    return this.#serially(async () => {
+      this.#isCurrent = isCurrent;
+      if (!this.#isRunning) return;
+      try {
+        await this.#process.vouch(isCurrent);
+      } catch (error) {
+        await this.#mend(error);
+      }
     });
   }
 
@@ -192,6 +205,7 @@ export class Haproxy implements DataPlane {
     this.#janitor.forget();
     try {
       await this.#process.launch(this.#slots, this.#sinkPort);
+      if (!this.#isCurrent) await this.#process.vouch(false);
       this.#trouble = undefined;
       this.#log.info('reloaded-haproxy', { because, pid: this.#process.pid, ...this.#slots.counts() });
     } catch (error) {

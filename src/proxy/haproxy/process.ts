@@ -7,6 +7,7 @@ import { isMissing, readJsonIfExists, readTextIfExists, writeFileAtomic } from '
 import { AdminError, AdminSocket } from './admin-socket.ts';
 import { filesOf, fingerprint, type HaproxyOptions, renderConfig, renderHead } from './config-file.ts';
 import { requireFreePort } from './port-owner.ts';
+import { TABLE_BACKEND, TABLE_SERVER } from './rules.ts';
 import { identify } from './running.ts';
 import type { Slots } from './slots.ts';
 
@@ -76,6 +77,11 @@ export class HaproxyProcess {
     this.#sinkPort = sinkPort;
     if (former !== 0) this.#retired = [...(await alive(this.#retired)), former];
     await this.#remember();
+  }
+
+  /** Has health checks told whether the table is current. */
+  async vouch(isCurrent: boolean): Promise<void> {
+    await this.admin.run([`set server ${TABLE_BACKEND}/${TABLE_SERVER} state ${isCurrent ? 'ready' : 'maint'}`]);
   }
 
   isAlive(): Promise<boolean> {

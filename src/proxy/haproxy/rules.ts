@@ -3,6 +3,12 @@
 type Options = { readonly trustedProxies: readonly string[]; readonly stickyCookies: readonly string[] };
 type Files = { readonly routes: string; readonly instances: string };
 
+/** Header of the answers to health checks: `0` while the table may be out of date. */
+const TABLE_HEADER = 'X-Stackato-Table';
+/** A backend that nobody is sent to: whether its one server is on says whether the table is current. */
+export const TABLE_BACKEND = 'table';
+export const TABLE_SERVER = 'current';
+
 export const TEXT = 'content-type "text/plain; charset=utf-8" hdr X-Content-Type-Options nosniff';
 const HOST = '%[req.hdr(host),field(1,:),lower]';
 const NO_ROUTE = '!{ var(txn.route) -m found }';
@@ -26,7 +32,7 @@ export function edgeRules(options: Options, files: Files): string[] {
     ...(hasTrusted ? ['http-request set-var(txn.xff) req.fhdr(x-forwarded-for)'] : []),
     // 2.6 lets NUL through in header values.
     "http-request deny deny_status 400 if { req.hdrs -m reg '\\x00' }",
-    `http-request return status 200 content-type text/plain hdr Cache-Control "private, max-age=0" hdr Expires 0 string "ok\\n" if { path /health } { req.hdr(user-agent) HTTP-Monitor/1.1 }`,
+    `http-request return status 200 content-type text/plain hdr Cache-Control "private, max-age=0" hdr Expires 0 hdr ${TABLE_HEADER} %[nbsrv(${TABLE_BACKEND})] string "ok\\n" if { path /health } { req.hdr(user-agent) HTTP-Monitor/1.1 }`,
     // No tunnels that would carry requests past these rules.
     'http-request del-header Upgrade if { req.hdr(Upgrade) -m found } !{ req.hdr(Upgrade) -i -m str websocket }',
     ...lookup(files),
