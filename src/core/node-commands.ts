@@ -19,7 +19,7 @@ export const remoteCommands: readonly string[] = [
     'relocate',
   ],
 ];
-const remoteNodeCommands = ['retire', 'availabilityzone', 'placementzones', 'update', 'version'];
+const remoteNodeCommands = ['retire', 'availabilityzone', 'placementzones', 'update', 'version', 'upgrade'];
 
 /** May these arguments of kato be run on another node? */
 export function isRemote([command = '', subcommand = '']: readonly string[]): boolean {

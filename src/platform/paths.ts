@@ -46,6 +46,11 @@ export function pathsOf(state: string) {
     /** How the last backup of the control database went. */
     backupStatus: at('setup', 'backup.json'),
     backups: at('backups'),
+    upgrade: at('upgrade'),
+    /** The release that the cluster is being upgraded to; nodes fetch it from the Core. */
+    release: at('upgrade', 'release.tar.gz'),
+    /** How far that is. */
+    upgradeFile: at('upgrade', 'upgrade.json'),
     supervisor: at('supervisor'),
     nats: at('nats'),
     postgresql: at('postgresql'),

@@ -1,10 +1,11 @@
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { TSchema } from 'typebox';
 import Type, { type Static } from 'typebox';
 import { DecodeError, decode } from '../contract/decode.ts';
 import { JoinRequest, NodeChange } from '../contract/registry.ts';
+import { isMissing } from '../platform/files.ts';
 import type { Log } from '../platform/log.ts';
 import type { Registry } from './registry.ts';
 
@@ -18,7 +19,7 @@ const TokenRequest = Type.Object({
  * The registry over HTTP, on a socket that only the node's links and root reach. The links say who asks: `X-Node` holds
  * the id from a node's certificate; the join port's requests have `X-Joining`; kato on the Core itself has neither.
  */
-export function buildRegistryServer(registry: Registry, log: Log): FastifyInstance {
+export function buildRegistryServer(registry: Registry, log: Log, releasePath: string): FastifyInstance {
   const server = Fastify({ logger: false, bodyLimit: LONGEST_BODY });
   server.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     if (error instanceof DecodeError) return reply.status(400).send({ error: error.message });
@@ -34,6 +35,17 @@ export function buildRegistryServer(registry: Registry, log: Log): FastifyInstan
   server.delete('/v1/node', (request, reply) => answer(reply, registry.remove(nodeOf(request))));
   server.post('/v1/node/renew', (request, reply) => answer(reply, registry.renew(nodeOf(request))));
   server.get('/v1/topology', () => registry.topology());
+  server.get('/v1/release', async (request, reply) => {
+    nodeOf(request);
+    try {
+      const file = await open(releasePath);
+      const { size } = await file.stat();
+      return reply.header('content-length', size).type('application/gzip').send(file.createReadStream());
+    } catch (error) {
+      if (isMissing(error)) throw refused(404, 'no upgrade is under way');
+      throw error;
+    }
+  });
   server.post('/v1/tokens', async (request) => {
     requireCore(request);
     return { token: await registry.makeToken(bodyOf(TokenRequest, request)) };

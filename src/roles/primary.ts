@@ -81,7 +81,7 @@ function clusterParts(boot: Boot, bus: Bus, { db, store }: { db: Db<PrimarySchem
     }),
     part('registry server', async () => {
       const { buildRegistryServer, listenOnSocket } = await import('../primary/registry-server.ts');
-      return listenOnSocket(buildRegistryServer(registry, log), paths.registrySocket);
+      return listenOnSocket(buildRegistryServer(registry, log, paths.release), paths.registrySocket);
     }),
   ];
 }

@@ -9,18 +9,23 @@ const SETUP_TIMEOUT_MS = 1_200_000;
 /** The first administrator of every cluster in the lab. */
 export const admin = { email: 'admin@example.com', password: 'correct horse battery' };
 
+type NodeOptions = Parameters<typeof LabNode.create>[0] & {};
+
 /** A cluster of lab nodes, made by the real commands: a Core, and nodes attached to it; removed when disposed. */
 export class Cluster implements AsyncDisposable {
   readonly domain = 'stackato.localhost';
   readonly core: LabNode;
   readonly attached: LabNode[] = [];
 
-  private constructor(core: LabNode) {
-    this.core = core;
+  readonly #options: NodeOptions;
+
+  private constructor(options: NodeOptions) {
+    this.#options = options;
+    this.core = LabNode.create(options);
   }
 
-  static async open(): Promise<Cluster> {
-    const cluster = new Cluster(LabNode.create());
+  static async open(options: NodeOptions = {}): Promise<Cluster> {
+    const cluster = new Cluster(options);
     try {
       const who = ['--email', admin.email, '--org', 'acme', '--password-stdin', '--yes'];
       const setUp = ['node', 'setup', 'core', `api.${cluster.domain}`, ...who];
@@ -32,9 +37,12 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
-  /** @param said hears of each node when it is ready */
-  static async make({ core, nodes }: LabTopology, said: (text: string) => void = () => {}): Promise<Cluster> {
-    const cluster = await Cluster.open();
+  /** @param options.said hears of each node when it is ready */
+  static async make(
+    { core, nodes }: LabTopology,
+    { said = () => {}, ...options }: NodeOptions & { said?: (text: string) => void } = {},
+  ): Promise<Cluster> {
+    const cluster = await Cluster.open(options);
     try {
       if (core.length > 0) {
         succeeded(await cluster.core.kato(['role', 'add', ...core], { timeoutMs: SETUP_TIMEOUT_MS }));
@@ -65,7 +73,7 @@ export class Cluster implements AsyncDisposable {
   /** One more machine with these roles. */
   async attach(...roles: string[]): Promise<LabNode> {
     const token = succeeded(await this.core.kato(['node', 'token'])).stdout.trim();
-    const node = LabNode.create();
+    const node = LabNode.create(this.#options);
     this.attached.push(node);
     const args = ['node', 'attach', this.core.address, '-e', ...roles, '--token-stdin'];
     succeeded(await node.kato(args, { input: token, timeoutMs: SETUP_TIMEOUT_MS }));

@@ -40,7 +40,7 @@ async function main(): Promise<number> {
 async function keepUp(topology: (typeof topologies)[string]): Promise<number> {
   const stop = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve());
-  const cluster = await Cluster.make(topology, (text) => process.stdout.write(`${text}\n`));
+  const cluster = await Cluster.make(topology, { said: (text) => process.stdout.write(`${text}\n`) });
   try {
     const nodes = [cluster.core, ...cluster.attached];
     writeFileSync(record, JSON.stringify(nodes.map(entry), null, 2), { mode: 0o600 });

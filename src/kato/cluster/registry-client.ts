@@ -1,4 +1,7 @@
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import type { TSchema } from 'typebox';
 import Type, { type Static } from 'typebox';
 import { decode } from '../../contract/decode.ts';
@@ -55,6 +58,19 @@ export class RegistryClient {
 
   renewSelf(): Promise<NodeMaterial> {
     return this.#call('POST', '/v1/node/renew', NodeMaterial);
+  }
+
+  /** The archive of the release that the cluster is being upgraded to, written to a file. */
+  async downloadRelease(path: string, signal: AbortSignal): Promise<void> {
+    const options = { socketPath: this.#socket, path: '/v1/release', agent: false, signal };
+    const sent = request(options).end();
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    if (response.statusCode === 200) return pipeline(response, createWriteStream(path, { mode: 0o600 }));
+    response.resume();
+    throw new Refusal(
+      `${this.#where} has no release to give (status ${response.statusCode})`,
+      'kato node upgrade --status',
+    );
   }
 
   /** Takes this node out of the cluster. */

@@ -5,6 +5,7 @@ import { clusterCommands } from './cluster.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 import { loadBalancerCommand } from './load-balancer.ts';
 import { moveCommands } from './move.ts';
+import { upgradeCommand } from './upgrade.ts';
 
 type Options = {
   email?: string;
@@ -69,6 +70,7 @@ export function nodeCommand(program: Command, context: CommandContext): void {
   loadBalancerCommand(setup, context);
   clusterCommands(group, context);
   moveCommands(group, context);
+  upgradeCommand(group, context);
 }
 
 function withSetupOptions(command: Command): Command {
