@@ -27,7 +27,9 @@ describe('a cluster of twenty nodes', () => {
     const free = freeDiskGb('/tmp');
     assert.ok(free >= NEEDED_GB, `it needs ${NEEDED_GB} GB of disk, and /tmp has ${free}`);
     const [startedMs, startedS] = [Date.now(), busyS()];
-    cluster = await Cluster.make(topology, (text) => tell(`${Math.round((Date.now() - startedMs) / 1000)} s  ${text}`));
+    cluster = await Cluster.make(topology, {
+      said: (text) => tell(`${Math.round((Date.now() - startedMs) / 1000)} s  ${text}`),
+    });
     for (const [at, roles] of topology.nodes.entries()) {
       const [role = ''] = roles;
       byRole.set(role, [...(byRole.get(role) ?? []), cluster.attached[at] ?? assert.fail()]);
