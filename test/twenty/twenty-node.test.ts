@@ -14,7 +14,7 @@ const HOST = 'many.stackato.localhost';
 /** 12 DEAs, with an instance or two on each. */
 const INSTANCES = 16;
 /** What the stores of the nodes with containers take while the cluster is up, and what must be left. */
-const NEEDED_GB = 50;
+const NEEDED_GB = 45;
 
 const tell = (text: string) => process.stdout.write(`${text}\n`);
 
