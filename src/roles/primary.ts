@@ -70,8 +70,8 @@ function clusterParts(boot: Boot, bus: Bus, { db, store }: { db: Db<PrimarySchem
   });
   return [
     part('topology', async () => {
-      const { id, index, address, roles, availabilityZone } = node;
-      const core = { id, index, address, name: '', roles, zones: [], availabilityZone, generation: 1 };
+      const { id, index, address, roles, zones = [], availabilityZone } = node;
+      const core = { id, index, address, name: '', roles, zones, availabilityZone, generation: 1 };
       const topology = await cluster.ensureCore(core, new Date(clock.nowMs()));
       const subscription = bus.subscribe(subjects.topologyGet, [], async (_empty, message) =>
         message.respond(await registry.topology()),

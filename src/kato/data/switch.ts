@@ -88,8 +88,8 @@ async function takeIdentity(node: Node, identity: ArchiveIdentity): Promise<void
     await mkdir(dirname(join(paths.state, path)), { recursive: true });
     await writeOwnedFile(join(paths.state, path), content, { owner: root, mode: isPublic ? 0o644 : 0o600 });
   }
-  const { id, index, zone, availabilityZone } = identity.node;
-  await writeNode(paths, { ...file, id, index, zone, availabilityZone });
+  const { id, index, zone, zones = [], availabilityZone } = identity.node;
+  await writeNode(paths, { ...file, id, index, zone, zones, availabilityZone });
   await restoreTopology(node, identity);
   const after = await openNode(paths.state);
   await ensureCertificates(after);

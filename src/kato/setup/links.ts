@@ -22,7 +22,7 @@ export async function ensureLinks(node: Node): Promise<boolean> {
 }
 
 function firstTopology({ file }: Node) {
-  const { id, index, address, roles, availabilityZone } = file;
-  const core = { id, index, address, name: '', roles, zones: [], availabilityZone, generation: 1 };
+  const { id, index, address, roles, zones = [], availabilityZone } = file;
+  const core = { id, index, address, name: '', roles, zones, availabilityZone, generation: 1 };
   return { revision: 0, core: id, nodes: [core] };
 }

@@ -105,6 +105,7 @@ async function writeNodeFile(paths: Paths, { options }: SetupContext): Promise<b
     coreAddress: address,
     roles: keeps ? (existing?.roles ?? planned) : planned,
     zone: existing?.zone ?? 'default',
+    ...(existing?.zones === undefined ? {} : { zones: existing.zones }),
     availabilityZone: existing?.availabilityZone ?? 'default',
     ...(isMicro ? { isMicro } : {}),
     ...(existing?.isDatabaseOutside ? { isDatabaseOutside: true } : {}),
