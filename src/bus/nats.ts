@@ -16,16 +16,22 @@ export type NatsOptions = {
   /** Name shown by the server's monitoring. */
   readonly name: string;
   readonly log: Log;
+  /** Longest wait for the first connection, ms; without, it is tried for ever. */
+  readonly firstWithinMs?: number;
 };
 
-/** Connects to nats-server; keeps trying for ever, also for the first connection. */
+/**
+ * Connects to nats-server, and again whenever the connection is lost.
+ *
+ * @throws when the first connection does not come about in the time named
+ */
 export async function connectNats(options: NatsOptions): Promise<Bus> {
   const connection = await connect({
     servers: [...options.servers],
     user: options.user,
     pass: options.password,
     name: options.name,
-    waitOnFirstConnect: true,
+    ...(options.firstWithinMs === undefined ? { waitOnFirstConnect: true } : { timeout: options.firstWithinMs }),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 100,

@@ -19,6 +19,8 @@ import type { Node } from './node.ts';
 import { programsOf } from './programs.ts';
 import { Refusal } from './refusal.ts';
 
+const FIRST_WITHIN_MS = 3000;
+
 /** Watches a node's processes; holds kato's own bus connection while there is a bus. */
 export class ReadinessProbe implements AsyncDisposable {
   readonly #node: Node;
@@ -35,7 +37,14 @@ export class ReadinessProbe implements AsyncDisposable {
     await this.#bus?.close();
     const { user, password, servers, caFile } = this.#node.credentials.bus;
     const ca = await readFile(caFile, 'utf8');
-    this.#bus = await connectNats({ servers, user, password, ca, name: 'kato', log: silentLog });
+    try {
+      const firstWithinMs = FIRST_WITHIN_MS;
+      this.#bus = await connectNats({ servers, user, password, ca, name: 'kato', log: silentLog, firstWithinMs });
+    } catch (error) {
+      // A link accepts connections although what is behind it is away.
+      if (!(error instanceof Error)) throw error;
+      this.#bus = undefined;
+    }
     return this.#bus;
   }
 

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { exec } from '../../src/platform/exec.ts';
+import { admin, Cluster, succeeded } from '../lab/cluster.ts';
+import type { LabNode } from '../lab/node.ts';
+
+const HOST = 'static-site.stackato.localhost';
+const AWAY_MS = 30_000;
+
+describe('the Core is lost for a while', () => {
+  let cluster: Cluster;
+  let worker: LabNode;
+
+  before(async () => {
+    cluster = await Cluster.make({ core: ['stager'], nodes: [['dea', 'router']] });
+    const [first] = cluster.attached;
+    worker = first ?? assert.fail();
+    const { core } = cluster;
+    succeeded(await core.stackato(['target', 'api.stackato.localhost']));
+    succeeded(await core.stackato(['login', admin.email, '--password-stdin'], { input: admin.password }));
+    const cwd = fileURLToPath(new URL('../../samples/static-site', import.meta.url));
+    succeeded(await core.stackato(['push'], { cwd, timeoutMs: 300_000 }));
+  });
+
+  after(() => cluster?.[Symbol.asyncDispose]());
+
+  /** As the router beside the DEA answers. */
+  const answer = async () => {
+    const args = ['-s', '-m', '5', '-o', '/dev/null', '-w', '%{http_code}', '-H', `Host: ${HOST}`, 'http://127.0.0.1/'];
+    return (await worker.run(['curl', ...args])).stdout;
+  };
+  const states = async (node: LabNode, address: string): Promise<string[]> => {
+    const { stdout, stderr } = await node.kato(['status', '--all', '--json'], { timeoutMs: 60_000 });
+    assert.notEqual(stdout, '', stderr);
+    const nodes: { address: string; roles: { state: string }[] }[] = JSON.parse(stdout);
+    return nodes.find((one) => one.address === address)?.roles.map(({ state }) => state) ?? [];
+  };
+
+  test('killed all at once: apps go on, and status says that it does not answer', { timeout: 240_000 }, async () => {
+    assert.equal(await answer(), '200');
+    const { stdout } = await exec(['ip', 'netns', 'pids', cluster.core.name]);
+    for (const pid of stdout.split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+    const endMs = Date.now() + AWAY_MS;
+    while (Date.now() < endMs) {
+      assert.equal(await answer(), '200');
+      await new Promise((done) => setTimeout(done, 200));
+    }
+    assert.deepEqual([...new Set(await states(worker, cluster.core.address))], ['UNKNOWN']);
+    assert.equal(await answer(), '200');
+  });
+
+  test('it returns: the other node is there by itself, and takes work', { timeout: 240_000 }, async () => {
+    succeeded(await cluster.core.kato(['start'], { timeoutMs: 180_000 }));
+    const endMs = Date.now() + 60_000;
+    let seen: string[] = [];
+    do {
+      assert.ok(Date.now() < endMs, `still ${seen}`);
+      seen = await states(cluster.core, worker.address);
+    } while (seen.some((state) => state !== 'READY'));
+    assert.equal(await answer(), '200');
+    const { stdout } = succeeded(await cluster.core.stackato(['scale', 'static-site', '-i', '2']));
+    assert.match(stdout, /2/);
+    assert.equal(await answer(), '200');
+  });
+});
