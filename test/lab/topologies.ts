@@ -4,8 +4,8 @@ export type LabTopology = { readonly core: readonly string[]; readonly nodes: re
 const dea = (count: number) => Array.from({ length: count }, () => ['dea']);
 
 /**
- * The clusters of the operator's handbook. Nodes of data services come with those roles; until then the stager, which is
- * given no node of its own there, sits beside the first DEA or on the Core.
+ * The clusters of the operator's handbook. Nodes of data services come with those roles; until then a further controller, a
+ * third router and a stager stand in for them among twenty.
  */
 export const topologies: Readonly<Record<string, LabTopology>> = {
   'single-node': { core: ['dea', 'stager'], nodes: [] },
@@ -14,6 +14,9 @@ export const topologies: Readonly<Record<string, LabTopology>> = {
   'five-node': { core: [], nodes: [['stager'], ...dea(3)] },
   'twenty-node': {
     core: [],
-    nodes: [['controller'], ['load_balancer'], ['router'], ['router'], ['stager'], ['stager'], ['stager'], ...dea(12)],
+    nodes: [
+      ...[['controller'], ['controller'], ['load_balancer'], ['router'], ['router'], ['router'], ['stager']],
+      ...dea(12),
+    ],
   },
 };
