@@ -77,5 +77,10 @@ export function commandFor(
 
 /** One after the other, so that what several nodes do is never away on all of them. */
 export function isOneAtATime(args: readonly string[]): boolean {
-  return args[0] === 'restart' || (args[0] === 'process' && args[1] === 'restart');
+  return args[0] === 'restart' || (args[0] === 'process' && args[1] === 'restart') || isRegeneration(args);
+}
+
+/** Does it change what the Core's own kato speaks to the others with? Then the Core goes last. */
+export function isRegeneration([command, subcommand]: readonly string[]): boolean {
+  return command === 'op' && subcommand === 'regenerate';
 }

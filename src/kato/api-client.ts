@@ -43,20 +43,24 @@ export function callHttp(call: HttpCall, timeoutMs = TIMEOUT_MS): Promise<HttpAn
   });
 }
 
+/** Posts to an internal address of this node's controller or login server, by the cluster's signing key. */
+export function callSigned(
+  { credentials: { signingKey = '' } }: Pick<Node, 'credentials'>,
+  { port, path, body, timeoutMs }: { port: number; path: string; body: unknown; timeoutMs?: number },
+): Promise<HttpAnswer> {
+  const expiresAtS = Math.floor(systemClock.nowMs() / 1000) + 60;
+  const signed = signPath(signingKey, { method: 'POST', path, expiresAtS });
+  const headers = { 'content-type': 'application/json' };
+  return callHttp({ port, method: 'POST', path: signed, headers, body: JSON.stringify(body) }, timeoutMs);
+}
+
 /** Makes the first administrator on the login server; saying the same twice is fine. */
 export async function createFirstAdmin(
   node: Node,
   admin: { email: string; password: string },
 ): Promise<'made' | 'already'> {
-  const { signingKey = '' } = node.credentials;
-  const expiresAtS = Math.floor(systemClock.nowMs() / 1000) + 60;
-  const answer = await callHttp({
-    port: node.config.aok.port,
-    method: 'POST',
-    path: signPath(signingKey, { method: 'POST', path: FIRST_ADMIN, expiresAtS }),
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ email: admin.email, password: admin.password }),
-  });
+  const body = { email: admin.email, password: admin.password };
+  const answer = await callSigned(node, { port: node.config.aok.port, path: FIRST_ADMIN, body });
   if (answer.status === 201) return 'made';
   if (answer.status === 200) return 'already';
   throw new Refusal(

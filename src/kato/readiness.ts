@@ -15,7 +15,7 @@ import { systemClock } from '../platform/clock.ts';
 import { silentLog } from '../platform/log.ts';
 import { isPostgresqlReady } from '../platform/postgresql.ts';
 import { canConnect } from '../platform/probe.ts';
-import type { Node } from './node.ts';
+import { type Node, openNode } from './node.ts';
 import { programsOf } from './programs.ts';
 import { Refusal } from './refusal.ts';
 
@@ -25,6 +25,7 @@ const FIRST_WITHIN_MS = 3000;
 export class ReadinessProbe implements AsyncDisposable {
   readonly #node: Node;
   #bus: Bus | undefined;
+  #isClosed = false;
 
   constructor(node: Node) {
     this.#node = node;
@@ -33,15 +34,17 @@ export class ReadinessProbe implements AsyncDisposable {
   /** The bus, or undefined when there is none now. */
   async bus(): Promise<Bus | undefined> {
     if (this.#bus?.status() === 'connected') return this.#bus;
-    if (!(await this.#isBusUp())) return undefined;
+    if (this.#isClosed || !(await this.#isBusUp())) return undefined;
     await this.#bus?.close();
-    const { user, password, servers, caFile } = this.#node.credentials.bus;
+    // They may be others by now.
+    const { credentials } = await openNode(this.#node.paths.state);
+    const { user, password, servers, caFile } = credentials.bus;
     const ca = await readFile(caFile, 'utf8');
     try {
       const firstWithinMs = FIRST_WITHIN_MS;
       this.#bus = await connectNats({ servers, user, password, ca, name: 'kato', log: silentLog, firstWithinMs });
     } catch (error) {
-      // A link accepts connections although what is behind it is away.
+      // A link accepts connections although what is behind it is away; or the password was renewed, and not all of that is done.
       if (!(error instanceof Error)) throw error;
       this.#bus = undefined;
     }
@@ -66,12 +69,14 @@ export class ReadinessProbe implements AsyncDisposable {
     for (;;) {
       const late = (await this.look(plans, 500)).filter(({ ready }) => !ready);
       if (late.length === 0) return;
-      if (systemClock.nowMs() >= endMs) throw notReady(this.#node, late, options.timeoutMs);
+      // Nobody waits any more, when a process that was started has failed meanwhile.
+      if (systemClock.nowMs() >= endMs || this.#isClosed) throw notReady(this.#node, late, options.timeoutMs);
       await systemClock.sleep(100, options.signal);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     await this.#bus?.close();
   }
 

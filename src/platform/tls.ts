@@ -46,16 +46,16 @@ export async function ensureAuthority(
  * authority and good for another 30 days. Gives true when it made one.
  *
  * @param options `names`: DNS names and IP addresses, as `DNS:*.example.com` and `IP:127.0.0.1`; `mayHaveMore`: one for
- *   these and others will do
+ *   these and others will do; `isNew`: make one in any case
  */
 export async function ensureServerCertificate(
   path: string,
   authority: Authority,
-  options: { names: readonly string[]; mayHaveMore?: boolean; owner: SystemUser; nowMs: number },
+  options: { names: readonly string[]; mayHaveMore?: boolean; isNew?: boolean; owner: SystemUser; nowMs: number },
 ): Promise<boolean> {
   const existing = await readTextIfExists(path);
   const ca = await read(authority.certificate);
-  if (existing !== undefined && isGoodCertificate(existing, { authority, ...options })) return false;
+  if (!options.isNew && existing !== undefined && isGoodCertificate(existing, { authority, ...options })) return false;
   await using folder = await temporaryDirectory('stackato-tls');
   const at = (name: string) => join(folder.path, name);
   const commonName = options.names[0]?.replace(/^\w+:/, '').slice(0, 64) ?? 'stackato';

@@ -54,6 +54,10 @@ export function buildRegistryServer(registry: Registry, log: Log, releasePath: s
     requireCore(request);
     return answer(reply, registry.remove(request.params.id));
   });
+  server.post<{ Params: { id: string } }>('/v1/nodes/:id/renew', (request, reply) => {
+    requireCore(request);
+    return answer(reply, registry.renew(request.params.id));
+  });
   server.post<{ Params: { id: string } }>('/v1/nodes/:id', (request, reply) => {
     requireCore(request);
     return answer(reply, registry.change(request.params.id, bodyOf(NodeChange, request)));

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { BackupKeeper } from '../base/backup-keeper.ts';
 import { CommandRunner } from '../base/command-runner.ts';
 import { HostsKeeper } from '../base/hosts-keeper.ts';
@@ -16,18 +15,17 @@ import type { NodeFile } from '../contract/node.ts';
 import { linkHost, type Topology } from '../contract/topology.ts';
 import { withAddress } from '../core/address-move.ts';
 import type { Readiness } from '../core/process-status.ts';
-import { type Boot, environment } from '../platform/config.ts';
-import { start } from '../platform/exec.ts';
+import type { Boot } from '../platform/config.ts';
 import { readJsonIfExists } from '../platform/files.ts';
 import { applyFirewall } from '../platform/firewall.ts';
 import { type Part, part } from '../platform/lifecycle.ts';
 import { writeOwnedFile } from '../platform/owned-files.ts';
-import { sourceRoot } from '../platform/paths.ts';
 import { isPostgresqlReady } from '../platform/postgresql.ts';
 import { canConnect } from '../platform/probe.ts';
 import { getUser, type SystemUser } from '../platform/system-user.ts';
 import { writeLinks } from '../proxy/link/links.ts';
 import { Supervisord } from '../supervisor/supervisord.ts';
+import { katoHere, runKato } from './own-kato.ts';
 import type { Role } from './role.ts';
 
 /** Reports the node's processes, ships their logs, keeps the copies of configuration and host names. */
@@ -136,17 +134,6 @@ function backupPart(boot: Boot): Part {
   });
 }
 
-/** Runs kato, which outlives this process; gives its exit code. */
-function runKato(boot: Boot, args: readonly string[]): Promise<number> {
-  const { kato, environment: env } = katoHere(boot);
-  const child = start([kato, ...args], { cwd: '/', env, detached: true }, ['ignore', 'ignore', 'ignore']);
-  child.unref();
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => resolve(code ?? -1));
-  });
-}
-
 /** What is other than this process began with; the Core's own kato looks after the Core. */
 function movedIn({ core, nodes }: Topology, node: NodeFile): string | undefined {
   if (core === node.id) return undefined;
@@ -162,21 +149,6 @@ async function refreshFirewall({ paths, log }: Boot): Promise<void> {
   } catch (error) {
     log.error('failed-to-write-firewall', { error });
   }
-}
-
-/** kato on this node; what it finds in its environment is what its operator has at this machine. */
-function katoHere({ paths }: Boot): { kato: string; environment: Record<string, string> } {
-  const { path, stackato } = environment;
-  const hostsFile = stackato('HOSTS_FILE');
-  const own = {
-    PATH: path,
-    HOME: '/root',
-    LANG: 'C.UTF-8',
-    CI: '1',
-    STACKATO_STATE: paths.state,
-    ...(hostsFile === undefined ? {} : { STACKATO_HOSTS_FILE: hostsFile }),
-  };
-  return { kato: join(sourceRoot, 'bin', 'kato'), environment: own };
 }
 
 function supervisorOf({ credentials, paths, config }: Boot): Supervisord {

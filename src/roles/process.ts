@@ -1,6 +1,8 @@
+import type { Bus } from '../bus/bus.ts';
 import { type Boot, loadBoot } from '../platform/config.ts';
 import { runParts } from '../platform/lifecycle.ts';
 import { silentLog } from '../platform/log.ts';
+import { runKato } from './own-kato.ts';
 import { connectBus, type Role } from './role.ts';
 
 /**
@@ -34,7 +36,7 @@ export async function runProcess(
   const ends = await Promise.allSettled(
     boots.map(async (boot, index) => {
       try {
-        await runRole(boot, loaders[index] as () => Promise<Role>);
+        await runRole(boot, loaders[index] as () => Promise<Role>, () => failure.abort('SIGUSR2'));
       } catch (error) {
         boot.log.error('failed-to-run', { error });
         failure.abort('SIGUSR2');
@@ -42,12 +44,34 @@ export async function runProcess(
       }
     }),
   );
-  return ends.some(({ status }) => status === 'rejected') ? 1 : 0;
+  return failure.signal.aborted || ends.some(({ status }) => status === 'rejected') ? 1 : 0;
 }
 
-async function runRole(boot: Boot, load: () => Promise<Role>): Promise<void> {
-  const bus = await connectBus(boot);
+async function runRole(boot: Boot, load: () => Promise<Role>, fall: () => void): Promise<void> {
+  const bus = await connect(boot);
   await using stack = new AsyncDisposableStack();
   stack.defer(() => bus.close());
+  // A bus that went away is waited for; one that refuses the password takes no other from this process.
+  const watching = bus.onStatus((status) => {
+    if (status !== 'closed' || boot.stop.aborted) return;
+    boot.log.error('refused-by-bus');
+    fall();
+  });
+  stack.defer(() => watching[Symbol.dispose]());
   await runParts(await (await load())(boot, bus), boot.stop, boot.log);
+}
+
+/** A password that was renewed while this node was away is asked for by the node's certificate. */
+async function connect(boot: Boot): Promise<Bus> {
+  try {
+    return await connectBus(boot);
+  } catch (error) {
+    const { isMicro, roles } = boot.node;
+    const isRefused = error instanceof Error && error.name === 'AuthorizationError';
+    if (isRefused && boot.process === 'base' && !isMicro && !roles.includes('primary')) {
+      boot.log.warn('asks-for-new-passwords');
+      boot.log.info('updated-node', { code: await runKato(boot, ['node', 'update']) });
+    }
+    throw error;
+  }
 }

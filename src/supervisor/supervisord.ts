@@ -79,6 +79,9 @@ export class Supervisord implements Supervisor {
   }
 
   async start(name: string): Promise<void> {
+    // Whoever began to stop it may have been killed since.
+    const isStopping = async () => (await this.list()).some((one) => one.name === name && one.state === 'STOPPING');
+    await until(async () => !(await isStopping()), STOP_WAIT_LIMIT_MS, `${name} did not stop`);
     try {
       await this.#call('supervisor.startProcess', [name, true], START_WAIT_LIMIT_MS);
     } catch (error) {

@@ -229,3 +229,10 @@ export async function moveJoin(paths: Paths, coreAddress: string): Promise<void>
   const joined = { ...(await readJoin(paths)), coreAddress };
   await writeOwnedFile(joinFile(paths), `${JSON.stringify(joined, null, 2)}\n`, { owner: root, mode: 0o600 });
 }
+
+/** Another key for this node's certificate, which the next answer of the Core is for. */
+export async function renewJoinKey(paths: Paths): Promise<void> {
+  const known = await readJoin(paths);
+  const joined = { ...known, ...(await makeCertificateRequest(known.id)) };
+  await writeOwnedFile(joinFile(paths), `${JSON.stringify(joined, null, 2)}\n`, { owner: root, mode: 0o600 });
+}

@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import type { Bus } from '../../bus/bus.ts';
 import type { TopologyNode } from '../../contract/topology.ts';
 import { describeNode } from '../../core/cluster-rules.ts';
-import { commandFor, isOneAtATime, isRemote, remoteCommands } from '../../core/node-commands.ts';
+import { commandFor, isOneAtATime, isRegeneration, isRemote, remoteCommands } from '../../core/node-commands.ts';
 import { start } from '../../platform/exec.ts';
 import { sourceRoot } from '../../platform/paths.ts';
 import { type Node, openNode } from '../node.ts';
@@ -60,7 +60,9 @@ export async function runOnNodes(
 function inOrder(nodes: readonly TopologyNode[], args: readonly string[], core: string): TopologyNode[] {
   const isCore = ({ id }: TopologyNode) => id === core;
   const others = nodes.filter((one) => !isCore(one));
-  return args[0] === 'stop' ? [...others, ...nodes.filter(isCore)] : [...nodes.filter(isCore), ...others];
+  return args[0] === 'stop' || isRegeneration(args)
+    ? [...others, ...nodes.filter(isCore)]
+    : [...nodes.filter(isCore), ...others];
 }
 
 type Place = {

@@ -73,6 +73,11 @@ export class RegistryClient {
     );
   }
 
+  /** New passwords for a node; only on the Core. */
+  renew(nodeId: string): Promise<NodeMaterial> {
+    return this.#call('POST', `/v1/nodes/${nodeId}/renew`, NodeMaterial);
+  }
+
   /** Takes this node out of the cluster. */
   leave(): Promise<Topology> {
     return this.#call('DELETE', '/v1/node', Topology);

@@ -5,11 +5,9 @@ import { decode } from '../../contract/decode.ts';
 import { DomainRenamed } from '../../contract/domain-rename.ts';
 import { effectOf } from '../../core/config-effect.ts';
 import { listProcesses } from '../../core/role-plan.ts';
-import { systemClock } from '../../platform/clock.ts';
 import { readJsonIfExists, writeFileAtomic } from '../../platform/files.ts';
 import type { Paths } from '../../platform/paths.ts';
-import { signPath } from '../../platform/secret-box.ts';
-import { callHttp } from '../api-client.ts';
+import { callSigned } from '../api-client.ts';
 import { changeConfig } from '../config-client.ts';
 import { type LifecycleOptions, restartProcesses } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
@@ -55,7 +53,8 @@ export async function renameCluster(node: Node, options: RenameOptions): Promise
   await changeConfig(node, { path: 'cluster.domain', value: to });
   const renamed = await copySettings(node);
   if (options.renewsCertificates) {
-    const made = await ensureCertificates(renamed, options.keepsAddresses && from !== to ? [to, from] : [to]);
+    const domains = options.keepsAddresses && from !== to ? [to, from] : [to];
+    const made = await ensureCertificates(renamed, { domains });
     if (made) say('made certificates for the new domain');
   }
   const plans = listProcesses(node.file).filter(({ name }) => effectOf('cluster.domain').processes.includes(name));
@@ -89,15 +88,10 @@ async function beginRenaming({ paths }: Node, to: string): Promise<string> {
   return from;
 }
 
-async function renameDomain(
-  { credentials, config, paths }: Node,
-  wanted: { from: string; to: string; keeps: boolean },
-): Promise<DomainRenamed> {
-  const expiresAtS = Math.floor(systemClock.nowMs() / 1000) + 60;
-  const path = signPath(credentials.signingKey ?? '', { method: 'POST', path: DOMAIN_RENAME, expiresAtS });
-  const headers = { 'content-type': 'application/json' };
-  const call = { port: config.controller.port, method: 'POST', path, headers, body: JSON.stringify(wanted) };
-  const answer = await callHttp(call, RENAME_TIMEOUT_MS).catch((cause: Error) => {
+async function renameDomain(node: Node, wanted: { from: string; to: string; keeps: boolean }): Promise<DomainRenamed> {
+  const { config, paths } = node;
+  const call = { port: config.controller.port, path: DOMAIN_RENAME, body: wanted, timeoutMs: RENAME_TIMEOUT_MS };
+  const answer = await callSigned(node, call).catch((cause: Error) => {
     throw new Refusal(`the controller does not answer: ${cause.message}`, 'run `kato start` first', { cause });
   });
   if (answer.status === 200) return decode(DomainRenamed, JSON.parse(answer.body), 'answer of the controller');

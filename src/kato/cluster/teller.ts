@@ -7,6 +7,8 @@ import { openNode } from '../node.ts';
 import { ReadinessProbe } from '../readiness.ts';
 
 const ALIVE_EVERY_MS = 2000;
+type Words = { readonly stdout?: string; readonly stderr?: string; readonly code?: number };
+
 const LAST_WORD_MS = 60_000;
 
 /**
@@ -18,10 +20,13 @@ const LAST_WORD_MS = 60_000;
 export async function tellCommand(commandId: string, args: readonly string[]): Promise<number> {
   const node = await openNode();
   await using probe = new ReadinessProbe(node);
-  const bus = await probe.bus();
+  let bus = await probe.bus();
   if (bus === undefined) throw new Error('the bus does not answer: nobody would learn what the command says');
-  const tell = (words: { stdout?: string; stderr?: string; code?: number }) =>
-    bus.publish(subjects.nodeOutput, [commandId], { node: node.file.id, ...words });
+  const unsaid: Words[] = [];
+  const tell = (words: Words) => {
+    if (bus?.status() === 'connected') bus.publish(subjects.nodeOutput, [commandId], { node: node.file.id, ...words });
+    else unsaid.push(words);
+  };
   using _alive = systemClock.every(ALIVE_EVERY_MS, () => tell({}));
   const child = start([`${sourceRoot}/bin/kato`, ...args], { cwd: '/', env: ownEnvironment(commandId) }, [
     'ignore',
@@ -35,7 +40,12 @@ export async function tellCommand(commandId: string, args: readonly string[]): P
   child.on('close', (code) => resolve(code ?? 1));
   const code = await promise;
   const endMs = systemClock.nowMs() + LAST_WORD_MS;
-  while (bus.status() !== 'connected' && systemClock.nowMs() < endMs) await systemClock.sleep(200);
+  // The command may have changed the passwords too.
+  while (bus?.status() !== 'connected' && systemClock.nowMs() < endMs) {
+    await systemClock.sleep(200);
+    bus = await probe.bus();
+  }
+  for (const words of unsaid.splice(0)) tell(words);
   tell({ code });
   return code;
 }

@@ -5,6 +5,7 @@ import { keepAddress } from '../cluster/update.ts';
 import { restartProcesses, startProcesses, stopNode, stopProcesses } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
+import { finishRegeneration } from '../regenerate.ts';
 import { readRoleGroups } from '../role-groups.ts';
 import { refreshAddress } from '../setup/state-folder.ts';
 import { formatElapsed, type Terminal } from '../terminal.ts';
@@ -14,6 +15,7 @@ import { type CommandContext, describe, terminalOf } from './command.ts';
 export function lifecycleCommands(program: Command, context: CommandContext): void {
   add(program, 'start', 'starts roles, all without a name, and waits until they are ready', async (roles, tell) => {
     const node = await openAddressed();
+    await finishRegeneration(node, { say: tell.say, signal: context.signal });
     await startProcesses(node, await plansOf(node, roles), { say: tell.say, signal: context.signal });
     return 'READY';
   });

@@ -2,13 +2,15 @@ import type { Command } from 'commander';
 import { type CommandContext, describe } from './command.ts';
 import { certificateCommand } from './op-certificate.ts';
 import { firewallCommand } from './op-firewall.ts';
+import { regenerateCommand } from './op-regenerate.ts';
 
 /** `kato op …`: single operations on this machine. */
-export function opCommand(program: Command, _context: CommandContext): void {
+export function opCommand(program: Command, context: CommandContext): void {
   const group = program
     .command('op')
     .summary('operations on this machine')
     .description(describe('Operations on this machine.', 'kato op firewall', 'kato op firewall --off'));
   firewallCommand(group);
   certificateCommand(group);
+  regenerateCommand(group, context);
 }

@@ -92,6 +92,8 @@ async function takeIdentity(node: Node, identity: ArchiveIdentity): Promise<void
   await writeNode(paths, { ...file, id, index, zone, zones, availabilityZone });
   await restoreTopology(node, identity);
   const after = await openNode(paths.state);
+  // Passwords go by how often they were renewed, which the topology tells.
+  await writeCredentials(paths, stackato, { busPort: after.config.bus.port });
   await ensureCertificates(after);
   await ensureBusConfig(after);
   if (file.isMicro) return;

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing } from '../../platform/files.ts';
 import { writeOwnedFile } from '../../platform/owned-files.ts';
@@ -18,4 +18,9 @@ export async function hasMark(paths: Paths, name: string): Promise<boolean> {
 /** Leaves a mark that a step is finished. */
 export async function leaveMark(paths: Paths, name: string, content = ''): Promise<void> {
   await writeOwnedFile(join(paths.setup, name), content, { owner: { uid: 0, gid: 0 }, mode: 0o600 });
+}
+
+/** The step has something to do again. */
+export async function removeMark(paths: Paths, name: string): Promise<void> {
+  await rm(join(paths.setup, name), { force: true });
 }

@@ -45,8 +45,8 @@ export async function readOrMakeSecrets(paths: Paths): Promise<Secrets> {
   return secrets;
 }
 
-/** Makes these the cluster's secrets. */
-export async function writeSecrets(paths: Paths, secrets: Secrets): Promise<void> {
+/** Makes these the cluster’s secrets; those that are left out are made anew when they are asked for. */
+export async function writeSecrets(paths: Paths, secrets: Partial<Secrets>): Promise<void> {
   const file = join(paths.setup, 'secrets.json');
   await writeOwnedFile(file, `${JSON.stringify(secrets, null, 2)}\n`, { owner: root, mode: 0o600 });
 }

@@ -20,6 +20,7 @@ import { findOpenCode, isStateOpen, openCode } from '../code.ts';
 import type { Node } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { ensureRoleGroupsFile, readRoleGroups } from '../role-groups.ts';
+import { findTopology } from '../topology-file.ts';
 import { readOrMakeSecrets, type Secrets } from './secrets.ts';
 import type { SetupContext, SetupOptions, Step } from './step.ts';
 
@@ -144,9 +145,11 @@ export async function writeCredentials(
 ): Promise<boolean> {
   const secrets = await readOrMakeSecrets(paths);
   const s3 = await readS3Keys(paths);
+  const topology = await findTopology(paths);
+  const generation = topology?.nodes.find(({ id }) => id === topology.core)?.generation ?? 1;
   let wrote = false;
   for (const name of busUserNames) {
-    const own = credentialsOf(name, paths, { ...secrets, busPort: options.busPort });
+    const own = credentialsOf(name, paths, { ...secrets, busPort: options.busPort, generation });
     const file = name === 'controller' && s3 !== undefined ? { ...own, s3 } : own;
     const owner = ['router', 'load_balancer', 'dea', 'stager', 'base', 'kato'].includes(name) ? root : stackato;
     wrote =
@@ -163,7 +166,11 @@ export async function readS3Keys(paths: Paths): Promise<CredentialsFile['s3']> {
   return value === undefined ? undefined : decode(CredentialsFile, value, path).s3;
 }
 
-function credentialsOf(name: string, paths: Paths, secrets: Secrets & { busPort: number }): CredentialsFile {
+function credentialsOf(
+  name: string,
+  paths: Paths,
+  secrets: Secrets & { busPort: number; generation: number },
+): CredentialsFile {
   const databasePassword = secrets.database[name];
   const holdsKeys = name === 'controller' || name === 'aok';
   const keys = {
@@ -175,7 +182,7 @@ function credentialsOf(name: string, paths: Paths, secrets: Secrets & { busPort:
     bus: {
       servers: [`tls://127.0.0.1:${secrets.busPort}`],
       user: name,
-      password: busPassword(secrets.nodeKey, { user: name, generation: 1 }),
+      password: busPassword(secrets.nodeKey, { user: name, generation: secrets.generation }),
       caFile: paths.caCertificate,
     },
     ...(databasePassword === undefined
