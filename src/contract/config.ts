@@ -3,8 +3,8 @@ import Type from 'typebox';
 
 const seconds = (value: number, description: string) =>
   Type.Integer({ default: value, minimum: 1, maximum: 31_536_000, description: `${description} (s)` });
-const ms = (value: number, description: string) =>
-  Type.Integer({ default: value, minimum: 1, maximum: 86_400_000, description: `${description} (ms)` });
+const ms = (value: number, description: string, minimum = 1) =>
+  Type.Integer({ default: value, minimum, maximum: 86_400_000, description: `${description} (ms)` });
 const mb = (value: number, description: string) =>
   Type.Integer({ default: value, minimum: 0, description: `${description} (MB)` });
 const port = (value: number, description: string) =>
@@ -125,7 +125,7 @@ export const ClusterConfig = Type.Object({
       memoryMb: mb(0, 'Memory this DEA offers; 0 = three quarters of the machine'),
       memoryOvercommit: Type.Number({ default: 1, minimum: 0.1, description: 'Factor on the memory offered' }),
       diskMb: mb(0, 'Disk this DEA offers; 0 = what the fence store has'),
-      heartbeatMs: ms(2000, 'Heartbeat interval'),
+      heartbeatMs: ms(2000, 'Heartbeat interval', 100),
       advertiseS: seconds(5, 'Advertisement interval; also sent on each change'),
       registerS: seconds(20, 'Route registration interval, unless the routers ask for another'),
       stopGraceMs: ms(10_000, 'From SIGTERM to SIGKILL'),
@@ -220,7 +220,7 @@ export const ClusterConfig = Type.Object({
     {
       httpPort: port(80, 'HTTP of the load balancer'),
       httpsPort: port(443, 'HTTPS of the load balancer'),
-      checkMs: ms(500, 'Interval at which each router is asked whether it is well'),
+      checkMs: ms(500, 'Interval at which each router is asked whether it is well', 50),
       checkTimeoutMs: ms(1000, 'Longest wait for that answer; two failures in a row take a router out'),
       connectTimeoutMs: ms(1000, 'Longest wait for a router to take a connection'),
       idleS: seconds(1200, 'Longest silence on a connection, of a client or of a router'),
@@ -248,9 +248,9 @@ export const ClusterConfig = Type.Object({
   ),
   health: Type.Object(
     {
-      analysisMs: ms(1000, 'Interval of the analysis'),
-      desiredRefreshMs: ms(5000, 'Interval of the refresh of desired state'),
-      heartbeatLostMs: ms(8000, 'A DEA silent for longer is lost'),
+      analysisMs: ms(1000, 'Interval of the analysis', 50),
+      desiredRefreshMs: ms(5000, 'Interval of the refresh of desired state', 100),
+      heartbeatLostMs: ms(8000, 'A DEA silent for longer is lost', 500),
       freeCrashes: Type.Integer({ default: 3, minimum: 0, description: 'Crashes restarted at once' }),
       crashDelayFirstMs: ms(30_000, 'Delay of the first restart after those'),
       crashDelayMaxMs: ms(960_000, 'Longest restart delay'),
@@ -265,7 +265,7 @@ export const ClusterConfig = Type.Object({
       port: port(8024, 'Log cache port, behind the routers'),
       linesKept: Type.Integer({ default: 1000, minimum: 10, description: 'Recent lines kept per app' }),
       lineBytes: Type.Integer({ default: 65_536, minimum: 256, description: 'Longest line' }),
-      flushMs: ms(500, 'Interval at which recent lines are written to disk'),
+      flushMs: ms(500, 'Interval at which recent lines are written to disk', 10),
       memoryMb: mb(64, 'Memory for recent lines; what was not used lately is read from disk again'),
       idleKeptS: seconds(2_592_000, 'How long the recent lines of an app that is silent are kept'),
     },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Topology } from '../contract/topology.ts';
-import { type JoinToken, judgeAddress, judgeBlobs, judgeJoin, judgeRemoval } from './cluster-rules.ts';
+import { type JoinToken, judgeAddress, judgeBlobs, judgeJoin, judgeRemoval, judgeSetUp } from './cluster-rules.ts';
 
 const id = (index: number) => String(index).repeat(32);
 const topology: Topology = {
@@ -61,4 +61,17 @@ test('a further controller needs blobs that are shared', () => {
     [false, true, true],
   );
   assert.ok(may(['dea'], 'folder', ''));
+});
+
+test('a node of a cluster is not set up anew', () => {
+  const micro = { id: id(1), isMicro: true, roles: ['primary'], coreAddress: '10.0.0.1' };
+  const core = { ...micro, isMicro: false };
+  const attached = { ...core, id: id(2), roles: ['dea'] };
+  for (const kind of ['micro', 'core'] as const) {
+    assert.equal(judgeSetUp(kind, micro, undefined), undefined);
+    assert.match(judgeSetUp(kind, attached, topology)?.refused ?? '', /belongs to the cluster of 10\.0\.0\.1/);
+  }
+  assert.equal(judgeSetUp('core', core, topology), undefined);
+  assert.match(judgeSetUp('micro', core, topology)?.refused ?? '', /1 other node: .*10\.0\.0\.2/);
+  assert.equal(judgeSetUp('micro', core, { nodes: topology.nodes.slice(0, 1) }), undefined);
 });

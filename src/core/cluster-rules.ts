@@ -1,4 +1,4 @@
-import { type RoleName, roleNames } from '../contract/node.ts';
+import { type NodeFile, type RoleName, roleNames } from '../contract/node.ts';
 import type { Topology, TopologyNode } from '../contract/topology.ts';
 import { planRoleChange } from './role-plan.ts';
 
@@ -51,6 +51,24 @@ export function judgeJoin(
     };
   }
   return judgeAddress(joining, topology) ?? judgeRoles(joining.roles);
+}
+
+/** May this machine be set up as a micro cloud, or as the Core of a cluster of its own? Undefined when it may. */
+export function judgeSetUp(
+  kind: 'micro' | 'core',
+  node: Pick<NodeFile, 'id' | 'isMicro' | 'roles' | 'coreAddress'>,
+  topology: Pick<Topology, 'nodes'> | undefined,
+): ClusterRefusal | undefined {
+  if (node.isMicro) return undefined;
+  if (!node.roles.includes('primary')) {
+    return { refused: `this node belongs to the cluster of ${node.coreAddress}`, next: 'run `kato node detach` first' };
+  }
+  const others = topology?.nodes.filter(({ id }) => id !== node.id) ?? [];
+  if (kind === 'core' || others.length === 0) return undefined;
+  return {
+    refused: `this is the Core node of a cluster, with ${others.length} other ${others.length === 1 ? 'node' : 'nodes'}: ${others.map(describeNode).join('; ')}`,
+    next: 'run `kato node detach` on them, or `kato node remove` here, first',
+  };
 }
 
 /** Nodes of one cluster run one minor version; patch levels may differ. */

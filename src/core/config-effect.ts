@@ -16,6 +16,7 @@ const readers: Readonly<Record<string, readonly string[]>> = {
   logyard: ['logyard'],
   blobs: ['controller'],
   primary: ['base'],
+  // Read anew before each backup.
   backup: [],
 };
 

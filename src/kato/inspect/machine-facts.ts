@@ -1,9 +1,12 @@
 import { readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
+import { layoutOf } from '../../container/fence/naming.ts';
+import { StoreImage } from '../../container/fence/store-image.ts';
 import type { DiskFacts, FeatureFacts } from '../../core/inspection.ts';
 import { exec } from '../../platform/exec.ts';
 import { isMissing, readTextIfExists } from '../../platform/files.ts';
+import { silentLog } from '../../platform/log.ts';
 import { postgresqlPaths } from '../../platform/postgresql.ts';
 import type { Node } from '../node.ts';
 import { kernelFault } from '../setup/machine.ts';
@@ -29,13 +32,20 @@ export async function diskFacts({ paths, config }: Node): Promise<DiskFacts[]> {
       seen.add(dev);
       const { bavail, blocks, bsize, files, ffree } = await statfs(path);
       const freeInodes = files === 0 ? 1 : ffree / files;
-      facts.push({ path, what, freeMb: toMb(bavail * bsize), totalMb: toMb(blocks * bsize), freeInodes });
+      const growable = what === 'containers' ? await growableBytes(paths.fence, config.fence.storeMb) : 0;
+      const [free, total] = [bavail * bsize + growable, blocks * bsize + growable];
+      facts.push({ path, what, freeMb: toMb(free), totalMb: toMb(total), freeInodes });
     } catch (error) {
       // A node has the folders of its roles only.
       if (!isMissing(error)) throw error;
     }
   }
   return facts;
+}
+
+/** By how much the store of the containers may still grow. */
+function growableBytes(directory: string, storeMb: number): Promise<number> {
+  return new StoreImage(layoutOf(directory, ''), { storeMb, log: silentLog }).growable();
 }
 
 export async function memoryFacts(): Promise<{ totalMb: number; availableMb: number }> {

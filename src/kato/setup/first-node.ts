@@ -1,7 +1,14 @@
+import { decode } from '../../contract/decode.ts';
 import { systemHosts } from '../../contract/hosts.ts';
+import { NodeFile } from '../../contract/node.ts';
+import { judgeSetUp } from '../../core/cluster-rules.ts';
 import { environment } from '../../platform/config.ts';
+import { readJsonIfExists } from '../../platform/files.ts';
+import { pathsOf } from '../../platform/paths.ts';
 import { openNode, requireRoot } from '../node.ts';
+import { Refusal } from '../refusal.ts';
 import type { Terminal } from '../terminal.ts';
+import { findTopology } from '../topology-file.ts';
 import { settleAnswers } from './answers.ts';
 import { installBootService } from './boot-service.ts';
 import { configureBus } from './bus.ts';
@@ -48,6 +55,7 @@ export async function setUpFirstNode(
 ): Promise<void> {
   const { state } = environment;
   requireRoot();
+  await refuseMember(options.kind, state);
   const context: SetupContext = {
     options: await settleAnswers({ ...options, state }, terminal),
     terminal,
@@ -78,4 +86,13 @@ export async function setUpFirstNode(
       : [`administrator ${generated.email}, password ${generated.password} (shown only now)`];
   terminal.result([...lines, ...Object.values(addresses)].join('\n'), { ...addresses, ...(generated ?? {}) });
   await forgetAdminPassword(node);
+}
+
+/** A node of a cluster is not set up anew under its feet. */
+async function refuseMember(kind: SetupOptions['kind'], state: string): Promise<void> {
+  const paths = pathsOf(state);
+  const file = await readJsonIfExists(paths.nodeFile);
+  if (file === undefined) return;
+  const fault = judgeSetUp(kind, decode(NodeFile, file, paths.nodeFile), await findTopology(paths));
+  if (fault !== undefined) throw new Refusal(fault.refused, fault.next);
 }
