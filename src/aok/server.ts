@@ -8,6 +8,7 @@ import { OAuthError } from './oauth-error.ts';
 import { oauthRoutes } from './oauth-routes.ts';
 import { revocationRoutes } from './revocation-routes.ts';
 import type { Aok } from './service.ts';
+import { setupPasswordRoutes } from './setup-password.ts';
 import { userRoutes } from './user-routes.ts';
 
 const LONGEST_BODY = 65_536;
@@ -64,6 +65,7 @@ export function buildServer(aok: Aok): FastifyInstance {
   oauthRoutes(server, aok);
   userRoutes(server, aok);
   firstAdminRoutes(server, aok);
+  setupPasswordRoutes(server, aok);
   revocationRoutes(server, aok);
   return server;
 }

@@ -57,15 +57,27 @@ export function callSigned(
 /** Makes the first administrator on the login server; saying the same twice is fine. */
 export async function createFirstAdmin(
   node: Node,
-  admin: { email: string; password: string },
+  { email, password, userName }: { email: string; password: string; userName?: string | undefined },
 ): Promise<'made' | 'already'> {
-  const body = { email: admin.email, password: admin.password };
+  const body = { email, password, userName };
   const answer = await callSigned(node, { port: node.config.aok.port, path: FIRST_ADMIN, body });
   if (answer.status === 201) return 'made';
   if (answer.status === 200) return 'already';
   throw new Refusal(
     `the login server refused the first administrator: ${reasonOf(answer)}`,
     'give another --email or password',
+  );
+}
+
+/** Keeps the hash of the password that the first administrator may be made with over HTTP. */
+export async function putSetupPassword(node: Node, password: string): Promise<'made' | 'taken'> {
+  const path = '/internal/v1/setup_password';
+  const answer = await callSigned(node, { port: node.config.aok.port, path, body: { password } });
+  if (answer.status === 204) return 'made';
+  if (answer.status === 409) return 'taken';
+  throw new Refusal(
+    `the login server refused the set-up password: ${reasonOf(answer)}`,
+    'give one of 12 characters or more on standard input',
   );
 }
 

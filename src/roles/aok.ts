@@ -56,7 +56,7 @@ function registerRoutes(boot: Boot, bus: Bus): () => Promise<void> {
   const registration = {
     host: serviceHost(boot.node),
     port: boot.config.aok.port,
-    uris: [hosts.login, hosts.uaa, hosts.aok, `${hosts.console}/oauth`],
+    uris: [hosts.login, hosts.uaa, hosts.aok, `${hosts.console}/oauth`, `${hosts.api}/stackato/license`],
     tags: { component: 'aok' },
     private_instance_id: 'aok',
   };

@@ -87,4 +87,10 @@ export const migrations: readonly Migration[] = [
       )`.execute(tx);
     },
   },
+  {
+    name: '0003-setup-password',
+    up: async (tx) => {
+      await sql`create table setup_password (id integer primary key check (id = 1), hash text not null)`.execute(tx);
+    },
+  },
 ];

@@ -25,6 +25,8 @@ export type AokSchema = {
   };
   groups: { id: string; display_name: string };
   memberships: { group_id: string; user_id: string };
+  /** At most one row. */
+  setup_password: { id: number; hash: string };
   login_failures: { name_key: string; failures: number; last_failed_at: Date };
   clients: {
     client_id: string;

@@ -13,8 +13,8 @@ import { type AokSchema, schemaName } from '../store/schema.ts';
 
 export const admin = { email: 'admin@example.com', password: 'a good password' };
 
-/** A whole login server on a database and clock of its own, with its first administrator. */
-export async function startLoginServer(config: Record<string, unknown> = {}) {
+/** A whole login server on a database and clock of its own, with its first administrator unless nobody is to be. */
+export async function startLoginServer(config: Record<string, unknown> = {}, { isClaimed = true } = {}) {
   const database = await temporaryDatabase<AokSchema>({ schema: schemaName, migrations });
   const clock = new FakeClock();
   const key = Buffer.alloc(32, 7).toString('base64');
@@ -59,15 +59,25 @@ export async function startLoginServer(config: Record<string, unknown> = {}) {
       url: signPath(key, { method: 'POST', path: '/internal/v1/first_admin', expiresAtS }),
       payload: payload as object,
     });
+  const setupPassword = (password: string) =>
+    call({
+      method: 'POST',
+      url: signPath(key, {
+        ...{ method: 'POST', path: '/internal/v1/setup_password' },
+        expiresAtS: Math.floor(clock.nowMs() / 1000) + 60,
+      }),
+      payload: { password },
+    });
   const logIn = (userName = admin.email, password = admin.password) =>
     token({ grant_type: 'password', username: userName, password });
-  await firstAdmin(admin);
+  if (isClaimed) await firstAdmin(admin);
   return {
     aok,
     clock,
     call,
     token,
     firstAdmin,
+    setupPassword,
     logIn,
     bearer: async (userName?: string, password?: string) => ({
       authorization: `bearer ${(await logIn(userName, password)).body.access_token}`,

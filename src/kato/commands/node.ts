@@ -3,6 +3,7 @@ import { Refusal } from '../refusal.ts';
 import { setUpFirstNode } from '../setup/first-node.ts';
 import { clusterCommands } from './cluster.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
+import { firstUserCommand } from './first-user.ts';
 import { loadBalancerCommand } from './load-balancer.ts';
 import { moveCommands } from './move.ts';
 import { upgradeCommand } from './upgrade.ts';
@@ -14,6 +15,7 @@ type Options = {
   domain?: string;
   yes?: boolean;
   welcome: boolean;
+  firstUser?: boolean;
 };
 
 /** `kato node setup micro | core`, and what a cluster's nodes are steered with. */
@@ -68,6 +70,7 @@ export function nodeCommand(program: Command, context: CommandContext): void {
       );
     });
   loadBalancerCommand(setup, context);
+  firstUserCommand(setup);
   clusterCommands(group, context);
   moveCommands(group, context);
   upgradeCommand(group, context);
@@ -78,6 +81,7 @@ function withSetupOptions(command: Command): Command {
     .option('--email <address>', "the first administrator's e-mail address")
     .option('--org <name>', 'their organization (default: stackato)')
     .option('--password-stdin', 'read their password from standard input')
+    .option('--no-first-user', 'make nobody administrator: who has the set-up password does, over HTTP')
     .option('-y, --yes', 'ask nothing: make up what is not given')
     .exitOverride();
 }

@@ -6,7 +6,7 @@ import { readJsonIfExists } from '../../platform/files.ts';
 import { pathsOf } from '../../platform/paths.ts';
 import { Refusal } from '../refusal.ts';
 import type { Terminal } from '../terminal.ts';
-import { findEarlierAdmin } from './first-admin.ts';
+import { findEarlierAdmin, isLeftToOthers } from './first-admin.ts';
 import type { SetupOptions } from './step.ts';
 
 const EMAIL = /^[^\s@]+@[^\s@]+$/;
@@ -24,6 +24,7 @@ export async function settleAnswers(options: SetupOptions, terminal: Terminal): 
   if (options.email !== undefined && !EMAIL.test(options.email)) {
     throw new Refusal(`'${options.email}' is no e-mail address`, 'for example --email you@example.com');
   }
+  if (isLeftToOthers(options)) refuseWho(options);
   const config = await earlierConfig(options.state);
   const given = config?.cluster.domain;
   if (given !== undefined) refuseOther('domain', options.domain, given);
@@ -33,6 +34,7 @@ export async function settleAnswers(options: SetupOptions, terminal: Terminal): 
     refuseOther('org', options.org, admin.org);
     return options;
   }
+  if (isLeftToOthers(options)) return options;
   const rules = { minLength: (config ?? decode(ClusterConfig, {}, 'defaults')).aok.passwordMinLength };
   const email = options.email ?? (terminal.isInteractive ? await askEmail() : undefined);
   const check = (password: string) => passwordFault(password, { ...rules, userName: email ?? '' });
@@ -40,6 +42,14 @@ export async function settleAnswers(options: SetupOptions, terminal: Terminal): 
   const fault = password === undefined || password === '' ? undefined : check(password);
   if (fault !== undefined) throw new Refusal(fault, 'give another one on standard input');
   return { ...options, email, password: password === '' ? undefined : password };
+}
+
+function refuseWho({ email, org }: SetupOptions): void {
+  if (email === undefined && org === undefined) return;
+  throw new Refusal(
+    'with --no-first-user nobody is made administrator, so --email and --org have no meaning',
+    'leave them out; the password on standard input is the set-up password',
+  );
 }
 
 async function earlierConfig(state: string): Promise<ClusterConfig | undefined> {

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { readJsonIfExists } from '../../platform/files.ts';
 import type { Paths } from '../../platform/paths.ts';
-import { systemRandom } from '../../platform/random.ts';
 import { type ApiClient, createFirstAdmin, logIn } from '../api-client.ts';
 import type { Node } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { hasMark, leaveMark } from './marks.ts';
-import type { SetupContext, Step } from './step.ts';
+import { newPassword } from './new-password.ts';
+import { makeSetupPassword } from './setup-password.ts';
+import type { SetupContext, SetupOptions, Step } from './step.ts';
 
 export const welcomeSpace = 'dev';
 
@@ -27,6 +28,7 @@ export const makeFirstAdmin: Step = {
   title: 'First administrator',
   run: async (context) => {
     const node = await context.node();
+    if (isLeftToOthers(context.options)) return makeSetupPassword(node, context.options.password);
     if (await hasMark(node.paths, MARK)) {
       await checkPassword(node, context);
       return 'already';
@@ -42,23 +44,43 @@ export const makeFirstAdmin: Step = {
 export const makeOrganization: Step = {
   title: 'Organization and space',
   run: async (context) => {
+    if (isLeftToOthers(context.options)) return { skipped: 'left to the first administrator' };
     const node = await context.node();
     if (await hasMark(node.paths, MARK)) return 'already';
-    const admin = await getAdmin(node);
-    const api = await logIn(node, admin);
-    const user = await api.find('/v3/users', { usernames: admin.email });
-    const org = await ensure(api, '/v3/organizations', { names: admin.org }, { name: admin.org });
-    const inOrg = { organization: { data: { guid: org } } };
-    const space = await ensure(
-      api,
-      '/v3/spaces',
-      { names: welcomeSpace, organization_guids: org },
-      { name: welcomeSpace, relationships: inOrg },
-    );
-    if (user !== undefined) await giveRoles(api, { user, org, space });
+    await makeHome(node, await getAdmin(node));
     return 'done';
   },
 };
+
+/** Is the first administrator somebody else's business? */
+export function isLeftToOthers({ firstUser }: Pick<SetupOptions, 'firstUser'>): boolean {
+  return firstUser === false;
+}
+
+/** Makes the administrator's organization and space, with every role in them; repeating it changes nothing. */
+export async function makeHome(
+  node: Node,
+  admin: Pick<Admin, 'email' | 'password' | 'org'> & { userName?: string | undefined; space?: string | undefined },
+): Promise<void> {
+  const { org: orgName, space: spaceName = welcomeSpace, userName = admin.email } = admin;
+  const api = await logIn(node, { email: userName, password: admin.password });
+  const user = await api.find('/v3/users', { usernames: userName });
+  const org = await ensure(api, '/v3/organizations', { names: orgName }, { name: orgName });
+  const inOrg = { organization: { data: { guid: org } } };
+  const space = await ensure(
+    api,
+    '/v3/spaces',
+    { names: spaceName, organization_guids: org },
+    { name: spaceName, relationships: inOrg },
+  );
+  if (user !== undefined) await giveRoles(api, { user, org, space });
+}
+
+/** Set-up of this node is complete: who its administrator is, without the password. */
+export async function rememberAdmin(node: Node, { email, org }: Pick<Admin, 'email' | 'org'>): Promise<void> {
+  await leaveMark(node.paths, FILE, `${JSON.stringify({ email, org, wasGenerated: false }, null, 2)}\n`);
+  await leaveMark(node.paths, MARK);
+}
 
 /** The administrator that this set-up made, while it is not complete. */
 export async function getAdmin(node: Node): Promise<Admin> {
@@ -74,8 +96,8 @@ export async function findEarlierAdmin(paths: Paths): Promise<Pick<Admin, 'email
 }
 
 /** The administrator of this set-up, unless it was told of already. */
-export async function findNewAdmin(node: Node): Promise<Admin | undefined> {
-  return (await hasMark(node.paths, MARK)) ? undefined : getAdmin(node);
+export async function findNewAdmin(node: Node, options: SetupOptions): Promise<Admin | undefined> {
+  return isLeftToOthers(options) || (await hasMark(node.paths, MARK)) ? undefined : getAdmin(node);
 }
 
 /** The password is needed no longer; also after an interruption between the two writes. */
@@ -105,13 +127,6 @@ async function checkPassword(node: Node, { options, notes }: SetupContext): Prom
     if (!(error instanceof Refusal)) throw error;
     notes.push(`${email} has another password than the one given now; set-up leaves passwords as they are`);
   }
-}
-
-/** 20 characters that are told apart easily: 100 bits. */
-function newPassword(): string {
-  const letters = 'abcdefghjkmnpqrstuvwxyz23456789ABCDEFGHJKLMNPQRSTUVWXYZ';
-  const pick = () => letters[systemRandom.pick(letters.length)] ?? '';
-  return Array.from({ length: 4 }, () => Array.from({ length: 5 }, pick).join('')).join('-');
 }
 
 async function ensure(api: ApiClient, path: string, filter: Record<string, string>, body: unknown): Promise<string> {

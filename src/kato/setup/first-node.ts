@@ -15,11 +15,12 @@ import { configureBus } from './bus.ts';
 import { makeCertificates } from './certificates.ts';
 import { buildConsole } from './console.ts';
 import { makeDatabase } from './database.ts';
-import { findNewAdmin, forgetAdminPassword, makeFirstAdmin, makeOrganization } from './first-admin.ts';
+import { findNewAdmin, forgetAdminPassword, isLeftToOthers, makeFirstAdmin, makeOrganization } from './first-admin.ts';
 import { makeLinks } from './links.ts';
 import { checkMachine } from './machine.ts';
 import { installPackages } from './packages.ts';
 import { checkPorts } from './ports.ts';
+import { findSetupPassword, forgetSetupPassword } from './setup-password.ts';
 import { makeStack } from './stack.ts';
 import { prepareDatabase, startEverything } from './start.ts';
 import { writeState } from './state-folder.ts';
@@ -65,14 +66,17 @@ export async function setUpFirstNode(
   };
   await runSteps(options.kind === 'micro' ? microSteps : coreSteps, context);
   const node = await context.node();
-  const admin = await findNewAdmin(node);
+  const admin = await findNewAdmin(node, context.options);
+  const forOthers = isLeftToOthers(context.options) ? await findSetupPassword(node.paths) : undefined;
   for (const note of context.notes) terminal.say(`note: ${note}`);
   const hosts = systemHosts(node.config.cluster.domain);
   const scheme = schemeOf(node);
   const addresses = {
     console: `${scheme}://${hosts.console}`,
     api: `${scheme}://${hosts.api}`,
-    ...(options.kind === 'micro' ? { welcome: `${scheme}://${welcomeHost(node.config.cluster.domain)}` } : {}),
+    ...(options.kind === 'micro' && options.welcome
+      ? { welcome: `${scheme}://${welcomeHost(node.config.cluster.domain)}` }
+      : {}),
   };
   if (admin !== undefined) {
     terminal.say(
@@ -84,8 +88,13 @@ export async function setUpFirstNode(
     generated === undefined
       ? []
       : [`administrator ${generated.email}, password ${generated.password} (shown only now)`];
-  terminal.result([...lines, ...Object.values(addresses)].join('\n'), { ...addresses, ...(generated ?? {}) });
-  await forgetAdminPassword(node);
+  const claim = forOthers?.wasGenerated ? { setupPassword: forOthers.password } : undefined;
+  if (claim !== undefined) lines.push(`set-up password ${claim.setupPassword} (shown only now)`);
+  terminal.result([...lines, ...Object.values(addresses)].join('\n'), {
+    ...{ ...addresses, ...generated, ...claim },
+  });
+  if (isLeftToOthers(context.options)) await forgetSetupPassword(node.paths);
+  else await forgetAdminPassword(node);
 }
 
 /** A node of a cluster is not set up anew under its feet. */

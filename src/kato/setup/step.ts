@@ -13,6 +13,8 @@ export type SetupOptions = {
   readonly password: string | undefined;
   readonly roles: readonly string[];
   readonly welcome: boolean;
+  /** False: whoever has the set-up password makes the first administrator, over HTTP. */
+  readonly firstUser?: boolean;
   readonly state: string;
 };
 

@@ -8,7 +8,7 @@ import { sourceRoot } from '../../platform/paths.ts';
 import { callHttp } from '../api-client.ts';
 import type { Node } from '../node.ts';
 import { Refusal } from '../refusal.ts';
-import { getAdmin, welcomeSpace } from './first-admin.ts';
+import { getAdmin, isLeftToOthers, welcomeSpace } from './first-admin.ts';
 import { hasMark, leaveMark } from './marks.ts';
 import type { Step } from './step.ts';
 
@@ -27,6 +27,7 @@ export const pushWelcome: Step = {
   title: 'Welcome app',
   run: async (context) => {
     if (!context.options.welcome) return { skipped: 'left out, as asked' };
+    if (isLeftToOthers(context.options)) return { skipped: 'left out: there is no administrator yet' };
     const node = await context.node();
     if (await hasMark(node.paths, MARK)) return 'already';
     if (!(await isFolder(SAMPLE))) return { skipped: 'left out: this version has no samples/welcome' };
