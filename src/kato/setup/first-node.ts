@@ -74,7 +74,7 @@ export async function setUpFirstNode(
   const addresses = {
     console: `${scheme}://${hosts.console}`,
     api: `${scheme}://${hosts.api}`,
-    ...(options.kind === 'micro' && options.welcome
+    ...(options.kind === 'micro' && options.welcome && options.firstUser !== false
       ? { welcome: `${scheme}://${welcomeHost(node.config.cluster.domain)}` }
       : {}),
   };
