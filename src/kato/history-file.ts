@@ -34,7 +34,8 @@ export async function rememberCommand(
   const isSetUp = await isThere(state);
   if (isSetUp) await write(begun);
   return async (code) => {
-    if (!isSetUp && !(await isThere(state))) return;
+    // Also when the command removed all of it.
+    if (!(await isThere(state))) return;
     if (!isSetUp) await write(begun);
     await write({ id, code, tookMs: systemClock.nowMs() - atMs });
   };

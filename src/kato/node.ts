@@ -8,6 +8,7 @@ import { type Paths, pathsOf } from '../platform/paths.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import { Supervisord } from '../supervisor/supervisord.ts';
 import { Refusal } from './refusal.ts';
+import { refuseWhileReset } from './reset-mark.ts';
 
 /** This node, as set up. */
 export type Node = {
@@ -38,6 +39,7 @@ export async function openNode(state = environment.state): Promise<Node> {
 export async function findNode(state = environment.state): Promise<Node | undefined> {
   requireRoot();
   const paths = pathsOf(state);
+  await refuseWhileReset(paths);
   const file = await read(NodeFile, paths.nodeFile);
   const credentials = await read(CredentialsFile, paths.credentials('kato'));
   if (file === undefined || credentials === undefined) return undefined;

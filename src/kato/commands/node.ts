@@ -6,7 +6,9 @@ import { type CommandContext, describe, terminalOf } from './command.ts';
 import { firstUserCommand } from './first-user.ts';
 import { loadBalancerCommand } from './load-balancer.ts';
 import { moveCommands } from './move.ts';
+import { resetCommand } from './reset.ts';
 import { upgradeCommand } from './upgrade.ts';
+import { versionsCommand } from './versions.ts';
 
 type Options = {
   email?: string;
@@ -73,6 +75,8 @@ export function nodeCommand(program: Command, context: CommandContext): void {
   firstUserCommand(setup);
   clusterCommands(group, context);
   moveCommands(group, context);
+  resetCommand(group, context);
+  versionsCommand(group);
   upgradeCommand(group, context);
 }
 

@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exec } from '../../platform/exec.ts';
+import { readTextIfExists } from '../../platform/files.ts';
 import { writeOwnedFile } from '../../platform/owned-files.ts';
 import { sourceRoot } from '../../platform/paths.ts';
 import type { Step } from './step.ts';
@@ -57,4 +58,12 @@ Delegate=yes
 [Install]
 WantedBy=multi-user.target
 `;
+}
+
+/** Nothing is started at boot any more. */
+export async function removeBootService(): Promise<void> {
+  if ((await readTextIfExists(UNIT)) === undefined) return;
+  await exec(['systemctl', 'disable', 'stackato.service'], { okCodes: [0, 1] });
+  await rm(UNIT, { force: true });
+  await exec(['systemctl', 'daemon-reload']);
 }

@@ -6,6 +6,7 @@ import { pathsOf } from '../../platform/paths.ts';
 import { postgresqlPaths } from '../../platform/postgresql.ts';
 import { requireRoot } from '../node.ts';
 import { Refusal } from '../refusal.ts';
+import { refuseWhileReset } from '../reset-mark.ts';
 import type { Step } from './step.ts';
 
 const LEAST_MEMORY_MB = 1800;
@@ -17,6 +18,7 @@ export const checkMachine: Step = {
   title: 'Check the machine',
   run: async ({ options }) => {
     requireRoot();
+    await refuseWhileReset(options);
     await checkSystem();
     const memoryMb = Math.floor(totalmem() / 1_048_576);
     if (memoryMb < LEAST_MEMORY_MB) {
