@@ -17,6 +17,7 @@ import { roleRoutes } from './handlers/role.ts';
 import { rootRoutes } from './handlers/root.ts';
 import { routeRoutes } from './handlers/route.ts';
 import { routeSharingRoutes } from './handlers/route-sharing.ts';
+import { routesRepairRoutes } from './handlers/routes-repair.ts';
 import { securityGroupRoutes } from './handlers/security-group.ts';
 import { securityGroupSpaceRoutes } from './handlers/security-group-space.ts';
 import { serviceRoutes } from './handlers/service.ts';
@@ -38,6 +39,7 @@ export const organizationSideRoutes: readonly Route[] = [
   ...domainRoutes,
   ...domainSharingRoutes,
   ...domainRenameRoutes,
+  ...routesRepairRoutes,
   ...routeRoutes,
   ...routeSharingRoutes,
   ...destinationRoutes,

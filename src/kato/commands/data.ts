@@ -14,8 +14,9 @@ import { formatElapsed } from '../terminal.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 import { backupCommands } from './data-backup.ts';
 import { formatMb, importCommand, progressOf, restoreCommand } from './data-import.ts';
+import { repairCommand } from './data-repair.ts';
 
-/** `kato data export | check | import | restore | backup | passphrase`. */
+/** `kato data export | check | import | restore | backup | passphrase | repair`. */
 export function dataCommand(program: Command, context: CommandContext): void {
   const group = program
     .command('data')
@@ -32,6 +33,7 @@ export function dataCommand(program: Command, context: CommandContext): void {
   importCommand(group, context);
   restoreCommand(group, context);
   backupCommands(group, context);
+  repairCommand(group);
 }
 
 type ExportFlags = WantedParts & { passphraseStdin?: boolean; force?: boolean };
