@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { type CommandContext, describe } from './command.ts';
 import { certificateCommand } from './op-certificate.ts';
 import { firewallCommand } from './op-firewall.ts';
+import { hostCommands } from './op-host.ts';
 import { regenerateCommand } from './op-regenerate.ts';
 
 /** `kato op …`: single operations on this machine. */
@@ -13,4 +14,5 @@ export function opCommand(program: Command, context: CommandContext): void {
   firewallCommand(group);
   certificateCommand(group);
   regenerateCommand(group, context);
+  hostCommands(group);
 }
