@@ -122,6 +122,12 @@ function restartable(command: Command): Command {
 }
 
 async function change({ command, context, isRestart }: Scope, wanted: SettingChange): Promise<void> {
+  if (wanted.path === 'cluster.domain') {
+    throw new Refusal(
+      'the domain is in addresses of apps and in certificates too',
+      'kato node rename api.DOMAIN changes all',
+    );
+  }
   const terminal = terminalOf(command);
   const node = await openNode();
   const revision = await changeConfig(node, wanted);
