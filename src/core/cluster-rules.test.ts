@@ -43,8 +43,13 @@ test('why a machine may not join', () => {
 });
 
 test('a machine may repeat its own join with a token that is used up, and force another version', () => {
-  assert.equal(judge({}, { ...fresh, usesLeft: 0, usedBy: [id(3)] }), undefined);
+  const second = { ...joining, id: id(2), address: '10.0.0.2' };
+  assert.equal(judge(second, { ...fresh, usesLeft: 0, usedBy: [id(2)] }), undefined);
   assert.equal(judge({ version: '0.9.0', isVersionForced: true }), undefined);
+});
+
+test('a node that was removed does not come back with its old token', () => {
+  assert.match(judge({}, { ...fresh, usesLeft: 0, usedBy: [id(3)] }) ?? 'may join', /used already/);
 });
 
 test('a node may keep its own address; the Core can not be removed', () => {

@@ -30,7 +30,7 @@ export function judgeJoin(
   cluster: { topology: Topology; token: JoinToken | undefined; version: string; nowMs: number },
 ): ClusterRefusal | undefined {
   const { topology, token, version, nowMs } = cluster;
-  const isKnown = token?.usedBy.includes(joining.id) ?? false;
+  const isKnown = token !== undefined && isRepeated(joining.id, { token, topology });
   if (token === undefined || token.expiresAtMs < nowMs) {
     return {
       refused: 'the join token is not valid, or no longer',
@@ -51,6 +51,11 @@ export function judgeJoin(
     };
   }
   return judgeAddress(joining, topology) ?? judgeRoles(joining.roles);
+}
+
+/** Did this machine join with the token before, and is a node still? One that was removed needs a use of its own. */
+export function isRepeated(id: string, seen: { token: Pick<JoinToken, 'usedBy'>; topology: Topology }): boolean {
+  return seen.token.usedBy.includes(id) && seen.topology.nodes.some((node) => node.id === id);
 }
 
 /** May this machine be set up as a micro cloud, or as the Core of a cluster of its own? Undefined when it may. */

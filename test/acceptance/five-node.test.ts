@@ -129,6 +129,9 @@ describe('a cluster of five nodes', () => {
     dead.mend();
     const { stderr, code } = await dead.kato(['node', 'list']);
     assert.equal(code, 1, stderr);
+    // What it still has of its join does not let it in again.
+    const back = await dead.kato(['node', 'attach', core.address, '-e', 'dea'], { timeoutMs: 180_000 });
+    assert.deepEqual([back.code, /token was used already/.test(back.stderr)], [1, true], back.stderr);
     assert.equal((await status()).code, 0);
   });
 });

@@ -138,8 +138,11 @@ export function readAnswer<T extends TSchema>(
     throw new Refusal(`${where} refused: ${error}`, next);
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    throw new Refusal(`${where} answered ${status}`, 'read primary.log and link.log on the Core node', {
-      cause: error,
-    });
+    // The link answers by itself when the Core does not take this node's certificate.
+    throw new Refusal(
+      `${where} answered ${status}: it is down, or this node was removed from the cluster`,
+      'run `kato status` on the Core; a removed node joins again with a new token: kato node detach --force, then kato node attach',
+      { cause: error },
+    );
   }
 }

@@ -1,5 +1,5 @@
 import type { Topology, TopologyNode } from '../../contract/topology.ts';
-import type { ClusterRefusal, JoinToken } from '../../core/cluster-rules.ts';
+import { type ClusterRefusal, isRepeated, type JoinToken } from '../../core/cluster-rules.ts';
 import type { Db, Tx } from '../../platform/db.ts';
 import type { PrimarySchema } from './schema.ts';
 
@@ -84,10 +84,10 @@ export class ClusterStore {
         return false;
       }
       await this.#write(tx, node, request.now);
-      if (row !== undefined && !row.used_by.includes(node.id)) {
+      if (row !== undefined && !isRepeated(node.id, { token: { usedBy: row.used_by }, topology: before })) {
         await tx
           .updateTable('join_tokens')
-          .set({ uses_left: row.uses_left - 1, used_by: json([...row.used_by, node.id]) })
+          .set({ uses_left: row.uses_left - 1, used_by: json([...new Set([...row.used_by, node.id])]) })
           .where('hash', '=', row.hash)
           .execute();
       }
