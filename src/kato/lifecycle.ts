@@ -76,10 +76,17 @@ export async function restartProcesses(
   const states = new Map((await node.supervisor.list()).map((process) => [process.name, process]));
   const programs = programsWith(node, plans);
   const keeping = programs.filter((plan) => plan.outlivedByCharges && states.get(plan.name)?.state === 'RUNNING');
-  const plain = processesOf(programs.filter((plan) => !keeping.includes(plan)));
+  // One that fell and is about to start reads its files anew; to stop it would stop its charges.
+  const arriving = programs.filter(
+    (plan) => plan.outlivedByCharges && /^(STARTING|BACKOFF)$/.test(states.get(plan.name)?.state ?? ''),
+  );
+  const plain = processesOf(programs.filter((plan) => !keeping.includes(plan) && !arriving.includes(plan)));
   await stopProcesses(node, plain, options);
   await startProcesses(node, [...plain, ...ran], options);
   for (const plan of keeping) await succeed(node, plan, options);
+  if (arriving.length === 0) return;
+  await using probe = new ReadinessProbe(node);
+  await probe.untilReady(processesOf(arriving), { timeoutMs: READY_TIMEOUT_MS, signal: options.signal });
 }
 
 /** Ends a process without what it looks after; its successor adopts that. */
