@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { exec } from '../../src/platform/exec.ts';
 import { admin, Cluster, succeeded } from '../lab/cluster.ts';
-import type { LabNode } from '../lab/node.ts';
+import { LabNode } from '../lab/node.ts';
 
 const HOST = 'static-site.stackato.localhost';
 const AWAY_MS = 30_000;
@@ -11,6 +14,10 @@ const AWAY_MS = 30_000;
 describe('the Core is lost for a while', () => {
   let cluster: Cluster;
   let worker: LabNode;
+  let fresh: LabNode | undefined;
+  const folder = mkdtempSync(join(tmpdir(), 'lost-core-'));
+  const archive = join(folder, 'stackato.age');
+  const passphrase = { input: 'some words of the operator', timeoutMs: 180_000 };
 
   before(async () => {
     cluster = await Cluster.make({ core: ['stager'], nodes: [['dea', 'router']] });
@@ -23,8 +30,16 @@ describe('the Core is lost for a while', () => {
     succeeded(await core.stackato(['push'], { cwd, timeoutMs: 300_000 }));
   });
 
-  after(() => cluster?.[Symbol.asyncDispose]());
+  after(async () => {
+    await fresh?.remove();
+    await cluster?.[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true, force: true });
+  });
 
+  const kill = async () => {
+    const { stdout } = await exec(['ip', 'netns', 'pids', cluster.core.name]);
+    for (const pid of stdout.split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+  };
   /** As the router beside the DEA answers. */
   const answer = async () => {
     const args = ['-s', '-m', '5', '-o', '/dev/null', '-w', '%{http_code}', '-H', `Host: ${HOST}`, 'http://127.0.0.1/'];
@@ -37,10 +52,18 @@ describe('the Core is lost for a while', () => {
     return nodes.find((one) => one.address === address)?.roles.map(({ state }) => state) ?? [];
   };
 
+  const untilWorkerIsReady = async (core: LabNode) => {
+    const endMs = Date.now() + 60_000;
+    let seen: string[] = [];
+    do {
+      assert.ok(Date.now() < endMs, `still ${seen}`);
+      seen = await states(core, worker.address);
+    } while (seen.length === 0 || seen.some((state) => state !== 'READY'));
+  };
+
   test('killed all at once: apps go on, and status says that it does not answer', { timeout: 240_000 }, async () => {
     assert.equal(await answer(), '200');
-    const { stdout } = await exec(['ip', 'netns', 'pids', cluster.core.name]);
-    for (const pid of stdout.split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+    await kill();
     const endMs = Date.now() + AWAY_MS;
     while (Date.now() < endMs) {
       assert.equal(await answer(), '200');
@@ -52,15 +75,30 @@ describe('the Core is lost for a while', () => {
 
   test('it returns: the other node is there by itself, and takes work', { timeout: 240_000 }, async () => {
     succeeded(await cluster.core.kato(['start'], { timeoutMs: 180_000 }));
-    const endMs = Date.now() + 60_000;
-    let seen: string[] = [];
-    do {
-      assert.ok(Date.now() < endMs, `still ${seen}`);
-      seen = await states(cluster.core, worker.address);
-    } while (seen.some((state) => state !== 'READY'));
+    await untilWorkerIsReady(cluster.core);
     assert.equal(await answer(), '200');
     const { stdout } = succeeded(await cluster.core.stackato(['scale', 'static-site', '-i', '2']));
     assert.match(stdout, /2/);
+    assert.equal(await answer(), '200');
+  });
+
+  test('it is gone for good: another machine becomes it, and apps go on meanwhile', { timeout: 400_000 }, async () => {
+    succeeded(await cluster.core.kato(['data', 'export', archive, '--passphrase-stdin'], passphrase));
+    await kill();
+    cluster.core.cut();
+    fresh = LabNode.create();
+    succeeded(await fresh.kato(['node', 'setup', 'core', 'api.other.localhost', '--yes'], { timeoutMs: 600_000 }));
+    succeeded(await fresh.kato(['role', 'add', 'stager'], { timeoutMs: 600_000 }));
+    assert.equal(await answer(), '200');
+    succeeded(await fresh.kato(['data', 'restore', archive, '--passphrase-stdin', '--force'], passphrase));
+    succeeded(await worker.kato(['node', 'reattach', fresh.address], { timeoutMs: 180_000 }));
+    await untilWorkerIsReady(fresh);
+    assert.equal(await answer(), '200');
+    succeeded(await fresh.stackato(['target', 'api.stackato.localhost']));
+    succeeded(await fresh.stackato(['login', admin.email, '--password-stdin'], { input: admin.password }));
+    succeeded(await fresh.stackato(['target', '-o', 'acme', '--space', 'dev']));
+    const { stdout } = succeeded(await fresh.stackato(['restage', 'static-site'], { timeoutMs: 180_000 }));
+    assert.match(stdout, /running/);
     assert.equal(await answer(), '200');
   });
 });

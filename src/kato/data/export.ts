@@ -126,7 +126,9 @@ async function readIdentity({ paths, file, config }: Node, server: DatabaseServe
     const text = await readTextIfExists(path);
     if (text !== undefined) files[relative(paths.state, path)] = text;
   }
-  return { node: file, settings, secrets: await readOrMakeSecrets(paths), files, ...(s3 === undefined ? {} : { s3 }) };
+  // Where the database is belongs to this machine, not to the data.
+  const { databaseServer: _, ...secrets } = await readOrMakeSecrets(paths);
+  return { node: file, settings, secrets, files, ...(s3 === undefined ? {} : { s3 }) };
 }
 
 /** The certificates and lists that every node knows the Core by. */
