@@ -87,8 +87,16 @@ describe('the control database on a server of the operator', () => {
     assert.doesNotMatch(stdout, /postgresql/);
     succeeded(await cloud.node.kato(['data', 'backup']));
     succeeded(await cloud.node.kato(['config', 'set', 'router.pruneS', '62']));
-    for (const moment of [/copying/, /starting nats/]) assert.equal((await del(moment)).code, null);
-    succeeded(await del());
+    assert.equal((await del(/copying/)).code, null);
+    succeeded(await cloud.node.kato(['start']));
+    assert.match(
+      (await cloud.node.kato(['config', 'get', 'database.url'])).stdout,
+      /^set/,
+      'before the switch it stays',
+    );
+    assert.equal((await del(/starting nats/)).code, null);
+    succeeded(await cloud.node.kato(['start']));
+    assert.match((await cloud.node.kato(['config', 'get', 'database.url'])).stdout, /^not set/);
     await ready();
     assert.equal(await setting(), '62');
     assert.equal((await cloud.node.kato(['inspect', 'data'])).code, 0);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { listProcesses, type ProcessPlan, resolveRoles } from '../../core/role-plan.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { keepAddress } from '../cluster/update.ts';
+import { finishData } from '../data/unfinished.ts';
 import { restartProcesses, startProcesses, stopNode, stopProcesses } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
@@ -14,8 +15,9 @@ import { type CommandContext, describe, terminalOf } from './command.ts';
 /** `kato start`, `kato stop` and `kato restart`. */
 export function lifecycleCommands(program: Command, context: CommandContext): void {
   add(program, 'start', 'starts roles, all without a name, and waits until they are ready', async (roles, tell) => {
-    const node = await openAddressed();
-    await finishRegeneration(node, { say: tell.say, signal: context.signal });
+    const addressed = await openAddressed();
+    await finishRegeneration(addressed, { say: tell.say, signal: context.signal });
+    const node = await finishData(addressed, { say: tell.say, signal: context.signal });
     await startProcesses(node, await plansOf(node, roles), { say: tell.say, signal: context.signal });
     return 'READY';
   });

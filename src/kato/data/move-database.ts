@@ -69,6 +69,16 @@ export async function moveDatabase(node: Node, url: string | undefined, options:
   return { from: name(from), to: name(to), rows };
 }
 
+/** After a move that was cut short, if there is one, everything uses the server that holds the data: the new one from the switch on. */
+export async function settleUnfinishedMove(node: Node, options: LifecycleOptions): Promise<boolean> {
+  const moving = await findUnfinishedMove(node.paths);
+  if (moving === undefined) return false;
+  options.say(`the move of the control database to ${moving.to ?? OWN} was cut short`);
+  await stopUsers(node, options);
+  await finish(node, databaseServer(node.paths, await readSecrets(node.paths)), options);
+  return true;
+}
+
 /** Refuses a server that can't take the data. */
 async function requireFit(server: DatabaseServer, owner: string): Promise<void> {
   await requireAnswer(server, 'postgres');

@@ -1,5 +1,8 @@
 import type { Paths } from '../../platform/paths.ts';
-import { findUnfinishedMove } from './move-database.ts';
+import type { LifecycleOptions } from '../lifecycle.ts';
+import { type Node, openNode } from '../node.ts';
+import { resumeImport } from './import.ts';
+import { findUnfinishedMove, settleUnfinishedMove } from './move-database.ts';
 import { findPendingSwitch } from './switch.ts';
 
 /** Changes of the platform's data that were begun here and not finished. */
@@ -20,4 +23,12 @@ export async function unfinishedData(paths: Paths): Promise<{ what: string; comm
           },
         ]),
   ];
+}
+
+/** Brings to an end what was cut short, before anything starts on data that is half changed; gives the node as it is then. */
+export async function finishData(node: Node, options: LifecycleOptions): Promise<Node> {
+  const pending = await findPendingSwitch(node.paths);
+  if (pending !== undefined) await resumeImport(node, pending, options);
+  const isSettled = await settleUnfinishedMove(node, options);
+  return pending !== undefined || isSettled ? openNode(node.paths.state) : node;
 }
