@@ -48,6 +48,11 @@ test('a service of several nodes is reached on all of them, one’s own without 
   ]);
 });
 
+test('a node knows which of its services others give too', () => {
+  const shared = plan(1).incoming.filter(({ isShared }) => isShared);
+  assert.deepEqual(names(shared), ['aok', 'controller', 'logyard']);
+});
+
 test('everything but the bus, which has TLS of its own, and the join port is closed to strangers', () => {
   const open = topology.nodes.flatMap(({ index }) => plan(index).incoming).filter(({ tls }) => tls !== 'nodes');
   assert.deepEqual(names(open), ['bus', 'join']);

@@ -12,6 +12,8 @@ export type IncomingLink = {
   readonly to: string;
   /** HTTP when the service must be told who asks. */
   readonly mode: 'tcp' | 'http';
+  /** Other nodes give it too: who is refused here goes there. */
+  readonly isShared?: boolean;
 };
 
 /** The near end of a link: what this node gets from others, on loopback. */
@@ -102,6 +104,7 @@ export function planLinks(
     ...{ name: service.name, port: service.port, tls: service.tls, to: service.to },
     mode: service.name === 'registry' ? 'http' : 'tcp',
     allowed: consumersOf(service, topology),
+    ...(hasOthers(service, topology) ? { isShared: true } : {}),
   }));
   if (self.roles.includes('primary')) {
     const join = { name: 'join', port: config.link.joinPort, tls: 'open', allowed: [], to: sockets.registry } as const;
@@ -131,6 +134,10 @@ function outgoing(service: Service, self: TopologyNode, topology: Topology): Out
   return [
     { name, bind, mode, tls: service.tls === 'nodes', servers, ...(checkPath === undefined ? {} : { checkPath }) },
   ];
+}
+
+function hasOthers({ provider }: Service, { nodes }: Topology): boolean {
+  return nodes.filter(({ roles }) => roles.includes(provider)).length > 1;
 }
 
 function consumersOf(service: Service, { nodes }: Topology): string[] {

@@ -57,13 +57,15 @@ function incoming(
     `frontend in_${link.name}`,
     `  mode ${link.mode}`,
     `  bind ${address}:${link.port}${tls}`,
+    // Refused before anything was said, a request of any kind is sent to another node; broken off later, only some are.
+    ...(link.isShared ? [`  tcp-request connection reject if { nbsrv(to_${link.name}) eq 0 }`] : []),
     ...(link.tls === 'nodes' ? [`  tcp-request session reject unless ${isKnown}`] : []),
     ...(link.to === 'instances' ? towardsInstance(address, limits) : []),
     ...(link.mode === 'http' ? identified(link) : []),
     `  default_backend to_${link.name}`,
     `backend to_${link.name}`,
     `  mode ${link.mode}`,
-    `  server local ${serverOf(link.to)}`,
+    `  server local ${serverOf(link.to)}${link.isShared ? ' check inter 250ms fall 1 rise 1' : ''}`,
   ];
 }
 
