@@ -14,6 +14,7 @@ import { lifecycleCommands } from './commands/lifecycle.ts';
 import { nodeCommand } from './commands/node.ts';
 import { opCommand } from './commands/op.ts';
 import { processCommand } from './commands/process.ts';
+import { relocateCommand } from './commands/relocate.ts';
 import { reportCommand } from './commands/report.ts';
 import { roleCommand } from './commands/role.ts';
 import { statusCommand } from './commands/status.ts';
@@ -65,6 +66,7 @@ export async function kato(args: string[], signal: AbortSignal): Promise<number>
     inspectCommand,
     opCommand,
     dataCommand,
+    relocateCommand,
     historyCommand,
     reportCommand,
     debugCommand,

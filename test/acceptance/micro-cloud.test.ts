@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { admin, MicroCloud } from './micro-cloud.ts';
@@ -151,6 +151,30 @@ describe('a micro cloud', () => {
     assert.match(stopped.stdout, /STOPPED/);
     await ok(cloud.node.kato(['start']));
     await cloud.untilStatus(WELCOME, 200, 60_000);
+    await cloud.untilStatus('story.stackato.localhost', 200, 60_000);
+  });
+
+  test('containers, droplets and databases move to another disk', { timeout: 300_000 }, async () => {
+    const disk = join(dirname(cloud.node.state), 'disk');
+    mkdirSync(disk);
+    for (const [folder, says] of [
+      ['/nowhere', /is no folder/],
+      [cloud.node.state, /lies in the state folder/],
+      ['disk', /no absolute path/],
+    ] as const) {
+      const { code, stderr } = await cloud.node.kato(['relocate', 'droplets', folder]);
+      assert.equal(code, 1);
+      assert.match(stderr, says);
+    }
+    for (const what of ['containers', 'droplets', 'services']) {
+      for (const _again of [1, 2]) await ok(cloud.node.kato(['relocate', what, disk]));
+    }
+    assert.deepEqual(readdirSync(disk).sort(), ['stackato-blobs', 'stackato-postgresql', 'stackato-store.img']);
+    await cloud.untilStatus(WELCOME, 200, 60_000);
+    await ok(cloud.node.stackato(['restage', 'story'], { timeoutMs: 120_000 }));
+    await cloud.untilStatus('story.stackato.localhost', 200, 60_000);
+    await ok(cloud.node.kato(['stop']));
+    await ok(cloud.node.kato(['start']));
     await cloud.untilStatus('story.stackato.localhost', 200, 60_000);
   });
 

@@ -72,9 +72,11 @@ export class StoreImage {
   }
 
   async #measure(): Promise<StoreSpace | undefined> {
-    const { store, storeImage, directory } = this.#layout;
-    const [imageBytes, inside, outside] = await Promise.all([sizeOf(storeImage), statfs(store), statfs(directory)]);
+    const { store, storeImage } = this.#layout;
+    const imageBytes = await sizeOf(storeImage);
     if (imageBytes === undefined) return undefined;
+    // The image may lie on another disk than its folder.
+    const [inside, outside] = await Promise.all([statfs(store), statfs(storeImage)]);
     return {
       imageBytes,
       largestBytes: await this.#largestBytes(imageBytes),
@@ -85,7 +87,7 @@ export class StoreImage {
 
   async #largestBytes(imageBytes: number): Promise<number> {
     if (this.#largestMb > 0) return this.#largestMb * MB;
-    const { bavail, bsize } = await statfs(this.#layout.directory);
+    const { bavail, bsize } = await statfs(imageBytes > 0 ? this.#layout.storeImage : this.#layout.directory);
     return Math.min(LARGEST_AUTOMATIC_MB * MB, (bavail * bsize + imageBytes) * 0.6);
   }
 

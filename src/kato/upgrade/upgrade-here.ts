@@ -1,6 +1,7 @@
 import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { ExecError, exec, start } from '../../platform/exec.ts';
+import { exchange } from '../../platform/exchange.ts';
+import { ExecError, start } from '../../platform/exec.ts';
 import { isMissing, readTextIfExists } from '../../platform/files.ts';
 import { sourceRoot } from '../../platform/paths.ts';
 import { RegistryClient } from '../cluster/registry-client.ts';
@@ -13,10 +14,6 @@ import { digestOf, unpackRelease } from './release-archive.ts';
 /** Which release a folder of code was unpacked from: the digest of the archive. */
 const MARK = '.release';
 const EVACUATION_MS = 600_000;
-/** renameat2, which swaps two folders at once: at no moment is there no code. */
-const EXCHANGE = { x64: 316, arm64: 276 } as const;
-const AT_FDCWD = -100;
-const RENAME_EXCHANGE = 2;
 
 export type HereOptions = { readonly sha256: string; readonly evacuates: boolean; readonly offline: boolean };
 type Context = { readonly terminal: Terminal; readonly signal: AbortSignal };
@@ -33,7 +30,7 @@ export async function upgradeHere(node: Node, options: HereOptions, context: Con
     if (options.evacuates && (await isDeaRunning(node))) {
       await retire(node, { ...context, timeoutMs: EVACUATION_MS });
     }
-    await exchange(root, next);
+    await swap(root, next);
   }
   if (await isThere(next)) {
     await rm(`${root}.previous`, { recursive: true, force: true });
@@ -112,12 +109,9 @@ async function isDeaRunning({ supervisor }: Node): Promise<boolean> {
   return (await supervisor.list()).some(({ name, state }) => name === 'dea' && state === 'RUNNING');
 }
 
-async function exchange(one: string, other: string): Promise<void> {
-  const call = EXCHANGE[process.arch as keyof typeof EXCHANGE];
-  const code =
-    'syscall($ARGV[0] + 0, $ARGV[1] + 0, $ARGV[2], $ARGV[1] + 0, $ARGV[3], $ARGV[4] + 0) == 0 or die "$!\\n"';
+async function swap(one: string, other: string): Promise<void> {
   try {
-    await exec(['perl', '-e', code, `${call}`, `${AT_FDCWD}`, one, other, `${RENAME_EXCHANGE}`]);
+    await exchange(one, other);
   } catch (error) {
     if (!(error instanceof ExecError)) throw error;
     throw new Refusal(`${one} could not be swapped for the new version: ${error.stderr.trim()}`, undefined, {
