@@ -86,14 +86,14 @@ describe('a platform is exported, and imported on another machine with another d
     assert.equal((await logIn(fresh)).code, 0);
   });
 
-  test('killed while it stores, stops, switches and starts, the same command finishes it', {
+  test('killed while it stores, stops, switches and starts, the same command goes on and kato start finishes it', {
     timeout: 300_000,
   }, async () => {
-    for (const moment of [/storing \d+ blobs/, /stopping controller/, /starting nats/]) {
+    for (const moment of [/storing \d+ blobs/, /stopping controller/, /starting nats/, /starting primary/]) {
       const { code } = await data(fresh, ['import', archive, '--force'], moment);
       assert.equal(code, null, `not killed at ${moment}`);
     }
-    succeeded(await data(fresh, ['import', archive, '--force']));
+    succeeded(await fresh.node.kato(['start'], { timeoutMs: 180_000 }));
     assert.equal((await fresh.untilStatus(`shop.${to}`, 200)).body, 'token s3cr3t');
     succeeded(await fresh.node.kato(['process', 'ready', 'all', '--block', '30']));
     succeeded(await logIn(fresh));
