@@ -10,6 +10,10 @@ import { pathsOf, sourceRoot } from '../../platform/paths.ts';
 
 export const KEY = Buffer.alloc(32, 5).toString('base64');
 const READY_MS = 30_000;
+/** Which of them is on the Core. */
+const CORE = 1;
+
+const idOf = (index: number) => `${index}`.repeat(32);
 
 /** An answer of the API. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
@@ -41,8 +45,10 @@ export class ControllerNode implements AsyncDisposable {
     const ports = { controller: await freePort(), aok: await freePort(), logyard: await freePort() };
     const paths = pathsOf(folder.path);
     await mkdir(join(folder.path, 'credentials'));
-    const node = { id: `${index}`.repeat(32), index, address: '127.0.0.1', coreAddress: '127.0.0.1', roles: [] };
+    const roles = index === CORE ? ['primary'] : [];
+    const node = { id: idOf(index), index, address: '127.0.0.1', coreAddress: '127.0.0.1', roles };
     await writeFile(paths.nodeFile, JSON.stringify(node));
+    await writeFile(paths.topologyFile, JSON.stringify({ core: idOf(CORE), nodes: [] }));
     const sections = Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, { port }]));
     await writeFile(paths.clusterFile, JSON.stringify({ ...config, ...sections }));
     for (const name of ['controller', 'aok', 'logyard']) {
