@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { sql } from 'kysely';
+import { sharedFolderMark } from '../blobstore/shared-folder.ts';
 import type { Bus } from '../bus/bus.ts';
 import { startNatsServer } from '../bus/testing/nats-server.ts';
 import type { PayloadOf } from '../contract/subject.ts';
@@ -10,7 +13,7 @@ import { openDatabase } from '../platform/db.ts';
 import { temporaryDirectory } from '../platform/files.ts';
 import { signPath } from '../platform/secret-box.ts';
 import { temporaryDatabase } from '../platform/testing/postgres.ts';
-import { ControllerNode, KEY } from './testing/controller-node.ts';
+import { CORE, ControllerNode, idOf, KEY } from './testing/controller-node.ts';
 
 type Start = PayloadOf<typeof subjects.deaStart>;
 type StagingStart = PayloadOf<typeof subjects.stagingStart>;
@@ -24,6 +27,7 @@ async function twoControllers() {
   const nats = stack.use(await startNatsServer());
   const database = stack.use(await temporaryDatabase({ schema: 'public' }));
   const blobs = stack.use(await temporaryDirectory('shared-blobs'));
+  await writeFile(join(blobs.path, sharedFolderMark), idOf(CORE));
   const make = async (index: number) =>
     stack.use(
       await ControllerNode.make({

@@ -11,9 +11,10 @@ import { pathsOf, sourceRoot } from '../../platform/paths.ts';
 export const KEY = Buffer.alloc(32, 5).toString('base64');
 const READY_MS = 30_000;
 /** Which of them is on the Core. */
-const CORE = 1;
+export const CORE = 1;
 
-const idOf = (index: number) => `${index}`.repeat(32);
+/** A node's id. */
+export const idOf = (index: number) => `${index}`.repeat(32);
 
 /** An answer of the API. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
