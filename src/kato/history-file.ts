@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type CommandRecord, readRecords, recordedArgs } from '../core/command-record.ts';
 import { systemClock } from '../platform/clock.ts';
 import { environment } from '../platform/config.ts';
-import { isMissing, readTextIfExists } from '../platform/files.ts';
+import { exists, isMissing, readTextIfExists } from '../platform/files.ts';
 import { systemRandom } from '../platform/random.ts';
 
 const LARGEST_BYTES = 4 * 1024 * 1024;
@@ -31,24 +31,14 @@ export async function rememberCommand(
   };
   const begun = { id, atMs, by: await whoRuns(), args: recordedArgs(args) };
   // A set-up that is refused leaves the machine as it was.
-  const isSetUp = await isThere(state);
+  const isSetUp = await exists(state);
   if (isSetUp) await write(begun);
   return async (code) => {
     // Also when the command removed all of it.
-    if (!(await isThere(state))) return;
+    if (!(await exists(state))) return;
     if (!isSetUp) await write(begun);
     await write({ id, code, tookMs: systemClock.nowMs() - atMs });
   };
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
 }
 
 /** What was run on this node, oldest first. */

@@ -1,9 +1,9 @@
 import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing, readTextIfExists } from '../../platform/files.ts';
+import { exists, isMissing, readTextIfExists } from '../../platform/files.ts';
 import type { ContainerStats, Limits } from '../container.ts';
 import { cpuShares } from './oci-spec.ts';
-import { exists, namesIn } from './store.ts';
+import { namesIn } from './store.ts';
 
 const MOUNT = '/sys/fs/cgroup';
 

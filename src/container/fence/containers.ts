@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../../platform/clock.ts';
 import { exec } from '../../platform/exec.ts';
-import { readTextIfExists } from '../../platform/files.ts';
+import { exists, readTextIfExists } from '../../platform/files.ts';
 import type { Log } from '../../platform/log.ts';
 import { ContainerError, type Exit } from '../container.ts';
 import type { Cgroups } from './cgroups.ts';
@@ -12,7 +12,7 @@ import type { Layout, Names } from './naming.ts';
 import type { Network } from './network.ts';
 import { type ContainerRecord, hasRun, readRecord, removeRecord, startTicksOf, writeRecord } from './record.ts';
 import type { RuntimeCommands } from './runtime-commands.ts';
-import { exists, namesIn, type Store } from './store.ts';
+import { namesIn, type Store } from './store.ts';
 
 const SUPERVISE_MS = 1000;
 const RESTORE_MS = 5000;

@@ -2,14 +2,14 @@ import { mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exec } from '../../platform/exec.ts';
-import { isMissing } from '../../platform/files.ts';
+import { exists, isMissing } from '../../platform/files.ts';
 import type { Random } from '../../platform/random.ts';
 import { ContainerError } from '../container.ts';
 import { failure } from './failure.ts';
 import { ID_OFFSET } from './id-ranges.ts';
 import { withFileLock } from './lock.ts';
 import type { Layout } from './naming.ts';
-import { exists, namesIn, type Store } from './store.ts';
+import { namesIn, type Store } from './store.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const IMAGE_KEY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;

@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { type ExecError, exec } from '../../platform/exec.ts';
-import { isMissing } from '../../platform/files.ts';
+import { exists, isMissing } from '../../platform/files.ts';
 import type { Log } from '../../platform/log.ts';
 import { ContainerError } from '../container.ts';
 import { btrfs, parseUsage } from './btrfs-commands.ts';
@@ -131,16 +131,6 @@ export async function isMountPoint(path: string): Promise<boolean> {
 
 async function isBtrfs(path: string): Promise<boolean> {
   return (await statfs(path)).type === BTRFS_MAGIC;
-}
-
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
 }
 
 /** The names in a folder; none when there is no such folder. */

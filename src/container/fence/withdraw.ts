@@ -1,13 +1,14 @@
 import { rm } from 'node:fs/promises';
 import { systemClock } from '../../platform/clock.ts';
 import { exec } from '../../platform/exec.ts';
+import { exists } from '../../platform/files.ts';
 import { btrfs } from './btrfs-commands.ts';
 import { findCgroups } from './cgroups.ts';
 import { endMonitor, findMonitors, removeCgroup } from './monitors.ts';
 import { layoutOf, namesOf, type PoolName } from './naming.ts';
 import { hostBatch } from './network-commands.ts';
 import { readRecords, removeRecord, writeRecord } from './record.ts';
-import { exists, isMountPoint } from './store.ts';
+import { isMountPoint } from './store.ts';
 import { listDevices } from './sweep.ts';
 
 /**

@@ -1,6 +1,6 @@
-import { rename, rm, stat } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { exec } from '../../platform/exec.ts';
-import { isMissing } from '../../platform/files.ts';
+import { exists } from '../../platform/files.ts';
 import { writeOwnedFile } from '../../platform/owned-files.ts';
 import { postgresqlBinary, postgresqlPaths } from '../../platform/postgresql.ts';
 import { getUser } from '../../platform/system-user.ts';
@@ -75,14 +75,4 @@ async function writeSettings({ paths }: Node): Promise<boolean> {
     await writeOwnedFile(at.ident, '', ownership),
   ];
   return wrote.some(Boolean);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
 }

@@ -2,7 +2,7 @@ import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { exchange } from '../../platform/exchange.ts';
 import { ExecError, start } from '../../platform/exec.ts';
-import { isMissing, readTextIfExists } from '../../platform/files.ts';
+import { exists, readTextIfExists } from '../../platform/files.ts';
 import { sourceRoot } from '../../platform/paths.ts';
 import { RegistryClient } from '../cluster/registry-client.ts';
 import { retire } from '../cluster/retire.ts';
@@ -32,7 +32,7 @@ export async function upgradeHere(node: Node, options: HereOptions, context: Con
     }
     await swap(root, next);
   }
-  if (await isThere(next)) {
+  if (await exists(next)) {
     await rm(`${root}.previous`, { recursive: true, force: true });
     await rename(next, `${root}.previous`);
   }
@@ -92,16 +92,6 @@ async function refuseFixedFolder(parent: string): Promise<void> {
     `${resolve(sourceRoot)} is a file system of its own, and can not be swapped for another folder`,
     'put the code into a folder below it',
   );
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
 }
 
 async function isDeaRunning({ supervisor }: Node): Promise<boolean> {
