@@ -9,6 +9,7 @@ import { type NodeChange, NodeMaterial, RegistryRefusal } from '../../contract/r
 import { Topology } from '../../contract/topology.ts';
 import type { Node } from '../node.ts';
 import { Refusal } from '../refusal.ts';
+import { findTopology } from '../topology-file.ts';
 
 const TIMEOUT_MS = 30_000;
 const Token = Type.Object({ token: Type.String() });
@@ -19,6 +20,16 @@ export async function readTopology(node: Pick<Node, 'file' | 'paths'>): Promise<
   if (!isMicro) return new RegistryClient(node).topology();
   const self = { id, index, address, name: '', roles, zones, availabilityZone, generation: 1 };
   return { revision: 0, core: id, nodes: [self] };
+}
+
+/** The nodes as this node can know them at once: the Core asks its registry; when that is away, and elsewhere, the copy. */
+export async function knownTopology(node: Pick<Node, 'file' | 'paths'>): Promise<Topology | undefined> {
+  const copied = await findTopology(node.paths);
+  if (copied === undefined || node.file.isMicro || !node.file.roles.includes('primary')) return copied;
+  return readTopology(node).catch((error: unknown) => {
+    if (error instanceof Refusal) return copied;
+    throw error;
+  });
 }
 
 /** The Core's node registry, as the Core's own kato reaches it, or that of another node over its link. */

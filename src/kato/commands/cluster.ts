@@ -18,6 +18,7 @@ import { openNode, requireRoot } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { readRoleGroups } from '../role-groups.ts';
 import { table } from '../terminal.ts';
+import { writeTopology } from '../topology-file.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 import { placementZonesCommand } from './placement-zones.ts';
 
@@ -118,7 +119,8 @@ function removeCommand(group: Command): void {
       const node = await openNode();
       const client = new RegistryClient(node);
       const removed = nodesNamed(await client.topology(), names);
-      for (const one of removed) await client.remove(one.id);
+      // Written here too: the processes that start next must not take an old copy of the nodes for true.
+      for (const one of removed) await writeTopology(node.paths, await client.remove(one.id));
       terminalOf(command).result(removed.map((one) => `removed ${describeNode(one)}`).join('\n'), removed);
     });
 }

@@ -7,11 +7,11 @@ import { backupState } from '../../core/backup-plan.ts';
 import { type ProcessReport, reportRole } from '../../core/process-status.ts';
 import { listProcesses, listRoleProcesses } from '../../core/role-plan.ts';
 import { systemClock } from '../../platform/clock.ts';
+import { knownTopology } from '../cluster/registry-client.ts';
 import { findBackupStatus } from '../data/backup.ts';
 import { type Node, openNode } from '../node.ts';
 import { ReadinessProbe } from '../readiness.ts';
 import { coloured, table } from '../terminal.ts';
-import { findTopology } from '../topology-file.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 
 const GATHER_MS = 2000;
@@ -53,13 +53,13 @@ function ownReport(node: Node, processes: ProcessReport[]): NodeReport {
 }
 
 /** Every node of the cluster, those that do not answer too; this one counts as we see it ourselves. */
-async function allNodes({ paths }: Node, probe: ReadinessProbe, own: NodeReport): Promise<NodeReport[]> {
+async function allNodes(node: Node, probe: ReadinessProbe, own: NodeReport): Promise<NodeReport[]> {
   const bus = await probe.bus();
   const found =
     bus === undefined ? [] : await bus.request(subjects.nodeFind, [], {}, { timeoutMs: GATHER_MS, expected: 10_000 });
-  const others = found.filter(({ node }) => node !== own.node);
-  const heard = new Set([own.node, ...others.map(({ node }) => node)]);
-  const { nodes } = (await findTopology(paths)) ?? { nodes: [] };
+  const others = found.filter((one) => one.node !== own.node);
+  const heard = new Set([own.node, ...others.map((one) => one.node)]);
+  const { nodes } = (await knownTopology(node)) ?? { nodes: [] };
   const silent = nodes.filter(({ id }) => !heard.has(id)).map(silentNode);
   return [own, ...others, ...silent].sort((a, b) => indexIn(nodes, a) - indexIn(nodes, b));
 }
