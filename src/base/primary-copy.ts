@@ -1,4 +1,5 @@
 import type { Bus } from '../bus/bus.ts';
+import type { NodeCertificates } from '../contract/messages/cluster.ts';
 import { subjects } from '../contract/subjects.ts';
 import type { Topology } from '../contract/topology.ts';
 import { type Clock, slept } from '../platform/clock.ts';
@@ -59,6 +60,16 @@ export class PrimaryCopy<T extends Copied> implements Disposable {
       ask: async (signal) =>
         (await bus.request(subjects.topologyGet, [], {}, { timeoutMs: ASK_TIMEOUT_MS, signal }))[0],
       onChange: (listener) => bus.subscribe(subjects.topologyChanged, [], listener),
+    });
+  }
+
+  /** The certificates of its own that this node is to serve. Secret. */
+  static ofCertificates(options: PrimaryCopyOptions<NodeCertificates>, nodeId: string): PrimaryCopy<NodeCertificates> {
+    const { bus } = options;
+    return new PrimaryCopy(options, {
+      ask: async (signal) =>
+        (await bus.request(subjects.certificatesOf, [nodeId], {}, { timeoutMs: ASK_TIMEOUT_MS, signal }))[0],
+      onChange: (listener) => bus.subscribe(subjects.certificatesChanged, [], listener),
     });
   }
 

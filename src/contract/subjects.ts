@@ -76,5 +76,13 @@ export const subjects = {
   topologyGet: subject(fixed('stackato.topology.get'), component.Empty, Topology),
   nodeRun: subject((nodeId: string) => `stackato.node.${nodeId}.run`, cluster.NodeRun, cluster.NodeRunAccepted),
   nodeOutput: subject((commandId: string) => `stackato.command.${commandId}`, cluster.NodeOutput),
+  certificatesChanged: subject(fixed('stackato.certificates.changed'), cluster.CertificatesChanged),
+  certificatesOf: subject(
+    (nodeId: string) => `stackato.node.${nodeId}.certificates`,
+    component.Empty,
+    cluster.NodeCertificates,
+  ),
+  certificateList: subject(fixed('stackato.certificates.list'), component.Empty, cluster.CertificateList),
+  certificateSet: subject(fixed('stackato.certificates.set'), cluster.CertificateSet, cluster.CertificateSetReply),
   configSet: subject(fixed('stackato.config.set'), cluster.ConfigSet, cluster.ConfigSetReply),
 } as const;

@@ -33,6 +33,16 @@ test('a container host may neither order starts nor read the cluster’s setting
   assert.equal(isAllowed('stager', 'subscribe', subjects.appLog as never), false);
 });
 
+test('a node asks for its own certificates only', () => {
+  const name = subjects.certificatesOf.name('n1');
+  const { publish } = busUser('base', { user: 'base-n2', nodeId: 'n1' });
+  assert.deepEqual(
+    publish.filter((one) => one.endsWith('.certificates')),
+    [name],
+  );
+  assert.equal(isAllowed('router', 'publish', subjects.certificatesOf as never), false);
+});
+
 test('the configuration has one account, TLS, and quotes what it is given', () => {
   const text = formatBusConfig({
     listen: '127.0.0.1:4222',

@@ -122,22 +122,47 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
     everyone,
     registry,
     {
-      says: any(s.configChanged, s.topologyChanged),
-      hears: any(s.configGet, s.configSet, s.secretGet, s.topologyGet),
+      says: any(s.configChanged, s.topologyChanged, s.certificatesChanged),
+      hears: any(
+        s.configGet,
+        s.configSet,
+        s.secretGet,
+        s.topologyGet,
+        s.certificatesOf,
+        s.certificateList,
+        s.certificateSet,
+      ),
     },
   ],
   base: [
     everyone,
     {
-      says: any(s.nodeStatus, s.systemLog, s.componentDiscover, s.topologyGet),
-      hears: any(s.nodeFind, s.nodeRun, s.componentAnnounce, s.topologyChanged, s.routerRegister, s.routerUnregister),
+      says: any(s.nodeStatus, s.systemLog, s.componentDiscover, s.topologyGet, s.certificatesOf),
+      hears: any(
+        s.nodeFind,
+        s.nodeRun,
+        s.componentAnnounce,
+        s.topologyChanged,
+        s.certificatesChanged,
+        s.routerRegister,
+        s.routerUnregister,
+      ),
     },
   ],
   /** The Core's: it steers the other nodes. */
   kato: [
     registry,
     {
-      says: any(s.configGet, s.configSet, s.topologyGet, s.nodeOutput, s.nodeRun, s.deaEvacuate),
+      says: any(
+        s.configGet,
+        s.configSet,
+        s.topologyGet,
+        s.nodeOutput,
+        s.nodeRun,
+        s.deaEvacuate,
+        s.certificateList,
+        s.certificateSet,
+      ),
       hears: any(s.configChanged, s.topologyChanged, s.nodeOutput),
     },
   ],
@@ -165,10 +190,12 @@ export const busUserNames: readonly string[] = Object.keys(rights);
 export function busUser(process: string, login: { user?: string; nodeId?: string } = {}): BusUser {
   const { user = process, nodeId } = login;
   const given = process === 'kato' && nodeId !== undefined ? katoElsewhere : (rights[process] ?? []);
-  const narrowed = new Set(any(s.deaEvacuate, s.deaStart, s.stagingStart, s.nodeRun));
-  const parameter = (one: AnySubject) => (nodeId !== undefined && narrowed.has(one) ? nodeId : '*');
-  const hears = given.flatMap((one) => one.hears ?? []).map((one) => one.name(parameter(one)));
-  const says = given.flatMap((one) => one.says ?? []).map((one) => one.name('*'));
+  const narrowed = { hears: any(s.deaEvacuate, s.deaStart, s.stagingStart, s.nodeRun), says: any(s.certificatesOf) };
+  const names = (verb: 'hears' | 'says') =>
+    given
+      .flatMap((one) => one[verb] ?? [])
+      .map((one) => one.name(nodeId !== undefined && narrowed[verb].includes(one) ? nodeId : '*'));
+  const [hears, says] = [names('hears'), names('says')];
   return {
     user,
     publish: [...new Set(says)].sort(),

@@ -1,13 +1,17 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { certificateFault } from '../platform/certificate-folder.ts';
+import { basename } from 'node:path';
+import type { Bus } from '../bus/bus.ts';
+import { subjects } from '../contract/subjects.ts';
+import { certificateFault, listPem } from '../platform/certificate-folder.ts';
 import { systemClock } from '../platform/clock.ts';
-import { isMissing, readTextIfExists } from '../platform/files.ts';
-import { writeOwnedFile } from '../platform/owned-files.ts';
+import { readTextIfExists } from '../platform/files.ts';
+import { certificateFolders } from '../platform/kept-certificates.ts';
+import { primaryIsSilent } from './config-client.ts';
 import type { Node } from './node.ts';
+import { ReadinessProbe } from './readiness.ts';
 import { Refusal } from './refusal.ts';
 
+const ASK = { timeoutMs: 5000 };
 const BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -16,68 +20,85 @@ export type CustomCertificate = {
   readonly domain: string;
   readonly names: readonly string[];
   readonly until: string;
-  readonly path: string;
 };
 
 /**
- * Installs a certificate for a domain on this node's router or load balancer, which take it up within a second or two.
+ * Installs a certificate for a domain: the Core keeps it, and every router and load balancer takes it up within seconds.
  *
  * @param files PEM texts: the key, and the certificate with its chain
- * @throws Refusal when they don't fit each other, the domain, or the time
+ * @returns with `isReplaced` when there was another one for the domain
+ * @throws Refusal when they don't fit each other, the domain, or the time; and elsewhere than on the Core
  */
 export async function installCertificate(
   node: Node,
   files: { key: string; certificate: string },
   { domain, isWildcard }: { domain: string; isWildcard: boolean },
-): Promise<CustomCertificate> {
+): Promise<CustomCertificate & { isReplaced: boolean }> {
   requireDomain(domain);
+  requireCore(node);
   const pem = checkedPem(files);
   const certificate = new X509Certificate(pem);
   requireNow(certificate);
   for (const name of isWildcard ? [domain, `any.${domain}`] : [domain]) requireName(certificate, name);
-  const paths = foldersOf(node).map((folder) => join(folder, `${domain}.pem`));
-  for (const path of paths) await writeOwnedFile(path, pem, { owner: { uid: 0, gid: 0 }, mode: 0o600 });
-  return describeCertificate(paths[0] ?? '', certificate);
+  const isReplaced = await changeOnCore(node, { domain, pem });
+  return { ...describeCertificate(domain, certificate), isReplaced };
 }
 
-/** Takes a certificate away again. */
+/** Takes a certificate away again, from every router and load balancer. */
 export async function removeCertificate(node: Node, domain: string): Promise<void> {
   requireDomain(domain);
-  let found = false;
-  for (const folder of foldersOf(node)) {
-    const path = join(folder, `${domain}.pem`);
-    if ((await readTextIfExists(path)) === undefined) continue;
-    await rm(path);
-    found = true;
-  }
-  if (!found)
-    throw new Refusal(`no certificate for ${domain} is installed here`, '`kato op custom_ssl_cert list` shows them');
+  requireCore(node);
+  if (await changeOnCore(node, { domain })) return;
+  throw new Refusal(`no certificate for ${domain} is installed`, '`kato op custom_ssl_cert list` shows them');
 }
 
+/** On the Core, those that it keeps for the cluster; on another node with a router or load balancer, those that it serves. */
 export async function listCertificates(node: Node): Promise<CustomCertificate[]> {
-  const found = new Map<string, CustomCertificate>();
-  for (const folder of foldersOf(node)) {
-    for (const name of await namesIn(folder)) {
-      const path = join(folder, name);
+  if (!node.file.roles.includes('primary')) return listServed(node);
+  const { certificates } = await askCore(node, (bus) => bus.request(subjects.certificateList, [], {}, ASK));
+  return certificates.map(({ domain, certificate }) => describeCertificate(domain, new X509Certificate(certificate)));
+}
+
+async function listServed({ paths, file }: Node): Promise<CustomCertificate[]> {
+  const folders = certificateFolders(paths, file.roles);
+  if (folders.length === 0) {
+    throw new Refusal(
+      'certificates belong to routers and load balancers, and this node has neither role',
+      `the Core (${file.coreAddress}) shows those of the cluster`,
+    );
+  }
+  const files = (await Promise.all(folders.map(listPem))).flat();
+  return Promise.all(
+    files.map(async (path) => {
+      const domain = basename(path, '.pem');
       const pem = (await readTextIfExists(path)) ?? '';
       const fault = certificateFault(pem);
-      const domain = basename(name, '.pem');
-      if (fault === undefined) found.set(domain, describeCertificate(path, new X509Certificate(pem)));
-      else found.set(domain, { domain, names: [], until: `not served: ${fault}`, path });
-    }
-  }
-  return [...found.values()].sort((a, b) => a.domain.localeCompare(b.domain));
+      if (fault !== undefined) return { domain, names: [], until: `not served: ${fault}` };
+      return describeCertificate(domain, new X509Certificate(pem));
+    }),
+  );
 }
 
-function foldersOf({ paths, file }: Node): string[] {
-  const folders = [
-    ...(file.roles.includes('router') ? [paths.routerCertificates] : []),
-    ...(file.roles.includes('load_balancer') ? [paths.balancerCertificates] : []),
-  ];
-  if (folders.length > 0) return folders;
+/** Gives whether there was one before. */
+async function changeOnCore(node: Node, change: { domain: string; pem?: string }): Promise<boolean> {
+  const { was, refused } = await askCore(node, (bus) => bus.request(subjects.certificateSet, [], change, ASK));
+  if (refused === undefined) return was;
+  throw new Refusal(refused, '`kato op custom_ssl_cert remove` those that are no longer needed');
+}
+
+async function askCore<T>(node: Node, ask: (bus: Bus) => Promise<T[]>): Promise<T> {
+  await using probe = new ReadinessProbe(node);
+  const bus = await probe.bus();
+  const [answer] = bus === undefined ? [] : await ask(bus);
+  if (answer === undefined) throw primaryIsSilent();
+  return answer;
+}
+
+function requireCore({ file }: Node): void {
+  if (file.roles.includes('primary')) return;
   throw new Refusal(
-    'certificates belong to routers and load balancers, and this node has neither role',
-    'run it on each node that has one; `kato node list` shows them',
+    'certificates of the whole cluster are kept by its Core, and this is another node',
+    `run it on ${file.coreAddress}: every router and load balancer has it from there within seconds`,
   );
 }
 
@@ -126,21 +147,7 @@ function requireDomain(domain: string): void {
   throw new Refusal(`'${domain}' is no domain`, 'for example www.example.com, in small letters');
 }
 
-function describeCertificate(path: string, certificate: X509Certificate): CustomCertificate {
+function describeCertificate(domain: string, certificate: X509Certificate): CustomCertificate {
   const names = (certificate.subjectAltName ?? '').split(', ').map((name) => name.replace(/^DNS:/, ''));
-  return {
-    domain: basename(path, '.pem'),
-    names,
-    until: new Date(certificate.validTo).toISOString().slice(0, 10),
-    path,
-  };
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).filter((name) => name.endsWith('.pem'));
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
+  return { domain, names, until: new Date(certificate.validTo).toISOString().slice(0, 10) };
 }

@@ -29,13 +29,13 @@ export class ConfigService implements Disposable {
     const { bus, store, secrets } = options;
     this.#subscriptions = [
       bus.subscribe(subjects.configGet, [], async (_empty, message) =>
-        message.respond({ ...(await store.read()), secrets: await secrets.names() }),
+        message.respond({ ...(await store.read()), secrets: (await secrets.names()).filter(isSetting) }),
       ),
       bus.subscribe(subjects.configSet, [], async (change, message) => message.respond(await this.set(change)), {
         serial: true,
       }),
       bus.subscribe(subjects.secretGet, [], async ({ name }, message) => {
-        const value = await secrets.read(name);
+        const value = isSetting(name) ? await secrets.read(name) : undefined;
         message.respond(value === undefined ? {} : { value });
       }),
     ];
@@ -43,7 +43,7 @@ export class ConfigService implements Disposable {
 
   /** Changes one setting; the answer tells the new revision, or why not. */
   async set(change: SettingChange): Promise<Outcome> {
-    if (Object.hasOwn(secretSettings, change.path)) return this.#setSecret(change);
+    if (isSetting(change.path)) return this.#setSecret(change);
     const { bus, store, clock, log } = this.#options;
     let refused: string | undefined;
     const revision = await store.update((config) => {
@@ -78,6 +78,10 @@ export class ConfigService implements Disposable {
     log.info('changed-secret-setting', { path, isSet: value !== undefined });
     return { revision };
   }
+}
+
+function isSetting(name: string): boolean {
+  return Object.hasOwn(secretSettings, name);
 }
 
 function whyInvalid(config: unknown): string | undefined {

@@ -11,6 +11,7 @@ import { fenceDevices } from '../container/fence/fence.ts';
 import { ClusterConfig } from '../contract/config.ts';
 import { BackupStatus } from '../contract/data-archive.ts';
 import { decode } from '../contract/decode.ts';
+import type { NodeCertificates } from '../contract/messages/cluster.ts';
 import type { NodeFile } from '../contract/node.ts';
 import { linkHost, type Topology } from '../contract/topology.ts';
 import { withAddress } from '../core/address-move.ts';
@@ -18,6 +19,7 @@ import type { Readiness } from '../core/process-status.ts';
 import type { Boot } from '../platform/config.ts';
 import { readJsonIfExists } from '../platform/files.ts';
 import { applyFirewall } from '../platform/firewall.ts';
+import { keepCertificates } from '../platform/kept-certificates.ts';
 import { type Part, part } from '../platform/lifecycle.ts';
 import { writeOwnedFile } from '../platform/owned-files.ts';
 import { isPostgresqlReady } from '../platform/postgresql.ts';
@@ -66,6 +68,7 @@ export const base: Role = async (boot, bus) => {
       await reporter.report();
       return () => reporter[Symbol.dispose]();
     }),
+    certificatePart(boot, bus),
     ...(node.roles.includes('primary') ? [backupPart(boot)] : []),
     ...hostsParts(boot, bus),
     ...(follower === undefined ? [] : clusterParts(boot, bus, { stackato, follower })),
@@ -114,6 +117,19 @@ function clusterParts(
       return () => runner[Symbol.dispose]();
     }),
   ];
+}
+
+/** Routers and load balancers watch their folders; a node that has neither any more keeps no keys. */
+function certificatePart({ node, paths, clock, log }: Boot, bus: Bus): Part {
+  const apply = async ({ revision, certificates }: NodeCertificates) => {
+    const domains = await keepCertificates(paths, node.roles, certificates);
+    if (domains.length > 0) log.info('copied-certificates', { revision, domains });
+  };
+  return part('certificates', () => {
+    const copy = PrimaryCopy.ofCertificates({ bus, clock, log, apply }, node.id);
+    void copy.refresh();
+    return () => copy[Symbol.dispose]();
+  });
 }
 
 /** The control database is backed up by kato itself, so that it is the same by hand and at night. */

@@ -11,6 +11,7 @@ import { type Db, openDatabase } from '../platform/db.ts';
 import { isMissing, readJsonIfExists } from '../platform/files.ts';
 import { type Part, part } from '../platform/lifecycle.ts';
 import { secretBox } from '../platform/secret-box.ts';
+import { CertificateService } from '../primary/certificate-service.ts';
 import { ConfigService } from '../primary/config-service.ts';
 import { NodeRegistry } from '../primary/node-registry.ts';
 import { Registry } from '../primary/registry.ts';
@@ -26,6 +27,7 @@ import type { Role } from './role.ts';
 
 /** Cluster configuration and node registry. */
 export const primary: Role = (boot, bus) => {
+  const { clock, log } = boot;
   const { databaseUrl, encryptionKey } = boot.credentials;
   if (!databaseUrl || !encryptionKey) {
     throw new Error('credentials/primary.json lacks databaseUrl or encryptionKey; run `kato node setup micro` again');
@@ -33,7 +35,7 @@ export const primary: Role = (boot, bus) => {
   const db = openDatabase<PrimarySchema>(databaseUrl, { schema: schemaName, max: 3 });
   const store = new ConfigStore(db);
   const secrets = new SecretStore(db, secretBox(encryptionKey));
-  const registry = new NodeRegistry({ store: new NodeStore(db), clock: boot.clock, log: boot.log });
+  const registry = new NodeRegistry({ store: new NodeStore(db), clock, log });
   return [
     part('database', async () => {
       await migrateWhenUp(boot, { db: db as Db<unknown>, schema: schemaName, migrations });
@@ -41,7 +43,12 @@ export const primary: Role = (boot, bus) => {
       return () => db.destroy();
     }),
     part('config service', async () => {
-      const service = new ConfigService({ bus, store, secrets, clock: boot.clock, log: boot.log });
+      const service = new ConfigService({ bus, store, secrets, clock, log });
+      await service.announce();
+      return () => service[Symbol.dispose]();
+    }),
+    part('certificates', async () => {
+      const service = new CertificateService({ bus, secrets, rolesOf: rolesIn(boot, db), clock, log });
       await service.announce();
       return () => service[Symbol.dispose]();
     }),
@@ -53,6 +60,15 @@ export const primary: Role = (boot, bus) => {
     componentPart({ type: 'Primary', bus, boot, varz: () => registry.varz() }),
   ];
 };
+
+/** A micro cloud is no cluster that would know its own node. */
+function rolesIn({ node }: Boot, db: Db<PrimarySchema>): (nodeId: string) => Promise<readonly string[]> {
+  const cluster = new ClusterStore(db);
+  return async (nodeId) => {
+    if (node.isMicro) return nodeId === node.id ? node.roles : [];
+    return (await cluster.read()).nodes.find(({ id }) => id === nodeId)?.roles ?? [];
+  };
+}
 
 /** Takes machines in and tells every node of the others. */
 function clusterParts(boot: Boot, bus: Bus, { db, store }: { db: Db<PrimarySchema>; store: ConfigStore }): Part[] {

@@ -128,7 +128,7 @@ describe('a cluster of three nodes: a Core with apps, a second controller and ro
       ]),
     );
     const install = ['op', 'custom_ssl_cert', 'install', key, certificate, 'shop.example.com'];
-    succeeded(await balancer.kato(install));
+    succeeded(await cluster.core.kato(install));
     const at = ['--cacert', certificate, '--resolve', `shop.example.com:443:${balancer.address}`, '-o', '/dev/null'];
     const served = () => cluster.core.run(['curl', '-s', '-m', '5', ...at, 'https://shop.example.com/']);
     await until('served', 10_000, async () => (await served()).code === 0);

@@ -1,3 +1,4 @@
+import type { Static } from 'typebox';
 import Type from 'typebox';
 
 /** What one supervised process is doing. */
@@ -50,6 +51,33 @@ export const SecretGet = Type.Object({ name: Type.String() });
 
 /** Reply to `stackato.secret.get`: its value; none when it is not set. Ours. */
 export const SecretValue = Type.Object({ value: Type.Optional(Type.String()) });
+
+/** `stackato.certificates.set`: install a certificate for a domain, or without one take it away; only the Core's kato may. Secret. Ours. */
+export const CertificateSet = Type.Object({
+  domain: Type.String(),
+  pem: Type.Optional(Type.String({ description: 'certificate, chain and private key' })),
+});
+
+/** Reply to `stackato.certificates.set`: whether there was one for the domain, or why it was refused. Ours. */
+export const CertificateSetReply = Type.Object({
+  was: Type.Boolean({ default: false }),
+  refused: Type.Optional(Type.String()),
+});
+
+/** Reply to `stackato.certificates.list`: what is installed, without private keys. Ours. */
+export const CertificateList = Type.Object({
+  certificates: Type.Array(Type.Object({ domain: Type.String(), certificate: Type.String({ description: 'PEM' }) })),
+});
+
+/** `stackato.certificates.changed`: ask for them again. Ours. */
+export const CertificatesChanged = Type.Object({ revision: Type.Integer() });
+
+/** Reply to `stackato.node.<id>.certificates`: all that the node is to serve; none when it has no router and no load balancer. Secret. Ours. */
+export const NodeCertificates = Type.Object({
+  revision: Type.Integer(),
+  certificates: Type.Array(Type.Object({ domain: Type.String(), pem: Type.String() })),
+});
+export type NodeCertificates = Static<typeof NodeCertificates>;
 
 /** `stackato.topology.changed`: nodes came, went or changed; read `stackato.topology.get` again. Ours. */
 export const TopologyChanged = Type.Object({ revision: Type.Integer() });

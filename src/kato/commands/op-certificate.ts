@@ -13,7 +13,7 @@ export function certificateCommand(group: Command): void {
     .summary('certificates of your own')
     .description(
       describe(
-        'Certificates of your own for domains of apps, chosen by the name that a client asks for (SNI). Run it on each\nnode with a router or the load balancer; they are taken up while requests go on.',
+        'Certificates of your own for domains of apps, chosen by the name that a client asks for (SNI). Run it on the Core:\nevery router and load balancer takes them up within seconds while requests go on.',
         'kato op custom_ssl_cert install www.key www.pem www.example.com',
         'kato op custom_ssl_cert list',
       ),
@@ -42,17 +42,18 @@ export function certificateCommand(group: Command): void {
         const files = { key: await read(key), certificate: await read(certificate) };
         const wanted = { domain: domain.toLowerCase(), isWildcard: options.wildcardSubdomains ?? false };
         const installed = await installCertificate(await openNode(), files, wanted);
-        terminalOf(command).result(
-          `installed for ${installed.names.join(', ')}, good until ${installed.until}`,
-          installed,
-        );
+        const { names, until, isReplaced } = installed;
+        const text = `${isReplaced ? 'replaced that for' : 'installed for'} ${names.join(', ')}, good until ${until}`;
+        terminalOf(command).result(`${text}; every router and load balancer takes it up within seconds`, installed);
       },
     );
   certificates
     .command('remove')
     .argument('<domain>')
     .summary('takes a certificate away')
-    .description(describe('Takes a certificate away.', 'kato op custom_ssl_cert remove www.example.com'))
+    .description(
+      describe('Takes a certificate away from the whole cluster.', 'kato op custom_ssl_cert remove www.example.com'),
+    )
     .action(async (domain: string, _options: unknown, command: Command) => {
       await removeCertificate(await openNode(), domain.toLowerCase());
       terminalOf(command).result(`removed the certificate for ${domain}`, { removed: domain });
@@ -60,7 +61,12 @@ export function certificateCommand(group: Command): void {
   certificates
     .command('list')
     .summary('shows them')
-    .description(describe('Shows the certificates that are installed.', 'kato op custom_ssl_cert list --json'))
+    .description(
+      describe(
+        'Shows the certificates that are installed; on another node than the Core, those that the node serves.',
+        'kato op custom_ssl_cert list --json',
+      ),
+    )
     .action(async (_options: unknown, command: Command) => {
       const found = await listCertificates(await openNode());
       const rows = found.map(({ domain, until, names }) => [domain, until, names.join(' ')]);
