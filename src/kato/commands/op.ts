@@ -3,6 +3,7 @@ import { type CommandContext, describe } from './command.ts';
 import { certificateCommand } from './op-certificate.ts';
 import { firewallCommand } from './op-firewall.ts';
 import { hostCommands } from './op-host.ts';
+import { networkCommands } from './op-network.ts';
 import { regenerateCommand } from './op-regenerate.ts';
 
 /** `kato op …`: single operations on this machine. */
@@ -15,4 +16,5 @@ export function opCommand(program: Command, context: CommandContext): void {
   certificateCommand(group);
   regenerateCommand(group, context);
   hostCommands(group);
+  networkCommands(group);
 }
