@@ -10,6 +10,8 @@ import { Refusal } from './refusal.ts';
 
 const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 const BACKUPS = '/var/backups/stackato';
+/** A DHCP client gives up after a minute. */
+const APPLY_TIMEOUT_MS = 120_000;
 
 /** What was written, and what to do to have it as it was. */
 export type WrittenNetwork = {
@@ -51,13 +53,19 @@ export async function configureNetwork(
   try {
     await run(plan.apply(previous));
   } catch (error) {
-    if (!(error instanceof ExecError) || !isChanged) throw error;
-    if (before === undefined) await rm(file, { force: true });
+    if (!(error instanceof ExecError)) throw error;
+    if (!isChanged) throw new Refusal(`${plan.manager} failed: ${error.message}`, `look at ${file} and ${name}`);
+    const failed = `${backup}.failed`;
+    await writeOwnedFile(failed, plan.text, { owner, mode: 0o600 });
+    if (before === undefined) await rm(file);
     else await writeOwnedFile(file, before, { owner, mode: plan.mode });
-    await run(plan.apply(undefined)).catch((again: unknown) => {
+    await run(plan.apply(failed)).catch((again: unknown) => {
       throw new Refusal(`${error.message}\nand not back either: ${describe(again)}`, `look at ${file} and ${name}`);
     });
-    throw new Refusal(`${plan.manager} failed, and ${file} is as it was: ${error.message}`, 'look at its log');
+    throw new Refusal(
+      `${plan.manager} failed, and ${file} is as it was: ${error.message}`,
+      `what failed is in ${failed}`,
+    );
   }
   return written;
 }
@@ -125,7 +133,7 @@ async function list(folder: string): Promise<string[]> {
 }
 
 async function run(commands: readonly (readonly string[])[]): Promise<void> {
-  for (const command of commands) await exec(command);
+  for (const command of commands) await exec(command, { timeoutMs: APPLY_TIMEOUT_MS });
 }
 
 function describe(error: unknown): string {
