@@ -3,8 +3,10 @@ import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { type NetworkFacts, type NetworkPlan, planNetwork } from '../core/network-manager.ts';
 import type { StaticAddress } from '../core/static-address.ts';
+import { systemClock } from '../platform/clock.ts';
 import { ExecError, exec } from '../platform/exec.ts';
 import { exists, isMissing, readTextIfExists } from '../platform/files.ts';
+import { listInterfaces } from '../platform/network-address.ts';
 import { writeOwnedFile } from '../platform/owned-files.ts';
 import { Refusal } from './refusal.ts';
 
@@ -12,6 +14,7 @@ const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 const BACKUPS = '/var/backups/stackato';
 /** A DHCP client gives up after a minute. */
 const APPLY_TIMEOUT_MS = 120_000;
+const ADDRESSED_WITHIN_MS = 30_000;
 
 /** What was written, and what to do to have it as it was. */
 export type WrittenNetwork = {
@@ -52,8 +55,9 @@ export async function configureNetwork(
   if (!isApplied || (isThere && !isChanged)) return written;
   try {
     await run(plan.apply(previous));
+    await untilAddressed(name, wanted);
   } catch (error) {
-    if (!(error instanceof ExecError)) throw error;
+    if (!(error instanceof ExecError || error instanceof Refusal)) throw error;
     if (!isChanged) throw new Refusal(`${plan.manager} failed: ${error.message}`, `look at ${file} and ${name}`);
     const failed = `${backup}.failed`;
     await writeOwnedFile(failed, plan.text, { owner, mode: 0o600 });
@@ -68,6 +72,18 @@ export async function configureNetwork(
     );
   }
   return written;
+}
+
+/** The managers end before the interface has its address, and some when it never gets one. */
+async function untilAddressed(name: string, wanted: StaticAddress | undefined): Promise<void> {
+  const endMs = systemClock.nowMs() + ADDRESSED_WITHIN_MS;
+  for (;;) {
+    const address = (await listInterfaces()).find((one) => one.name === name)?.address;
+    const isThere = wanted === undefined ? address !== undefined : address === `${wanted.address}/${wanted.length}`;
+    if (isThere) return;
+    if (systemClock.nowMs() >= endMs) throw new Refusal(`${name} has ${address ?? 'no address'} half a minute later`);
+    await systemClock.sleep(500);
+  }
 }
 
 /** Whom `core/network-manager.ts` decides between. */
