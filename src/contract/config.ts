@@ -41,6 +41,11 @@ export const ClusterConfig = Type.Object({
     {
       domain: Type.String({ default: 'stackato.localhost', description: 'Domain of the platform and of its apps' }),
       name: Type.String({ default: 'stackato', description: 'Name shown by `info`' }),
+      license: Type.Record(Type.String(), Type.String(), {
+        default: {},
+        description:
+          'What the licence says, such as organization and serial; `kato license set`. Nothing is limited by it',
+      }),
     },
     { default: {} },
   ),

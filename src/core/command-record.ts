@@ -29,6 +29,7 @@ const LOOKS: readonly (readonly string[])[] = [
     ['node', 'version'],
     ['op', 'custom_ssl_cert', 'list'],
     ['log', 'tail'],
+    ['license', 'show'],
   ],
 ];
 

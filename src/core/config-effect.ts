@@ -37,18 +37,19 @@ export function effectOf(path: string): ConfigEffect {
     const all = listProcesses({ roles: processPlans.map(({ role }) => role) });
     return { roles: [], processes: all.map(({ name }) => name), isWhole: true };
   }
-  const processes = narrowed[path] ?? readers[path.split('.')[0] ?? ''] ?? [];
+  const [section = '', key = ''] = path.split('.');
+  const processes = narrowed[`${section}.${key}`] ?? readers[section] ?? [];
   const roles = processPlans.filter(({ name }) => processes.includes(name)).map(({ role }) => role);
   return { roles: [...new Set(roles)], processes, isWhole: false };
 }
 
 /** Settings that fewer processes read than their section suggests. */
-const narrowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
-  ['maxConnections', 'drainMs', 'threads', 'minTlsVersion', 'trustedProxies', 'stickyCookies'].map((key) => [
-    `router.${key}`,
-    ['router'],
-  ]),
-);
+const narrowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries([
+  ['cluster.license', []],
+  ...['maxConnections', 'drainMs', 'threads', 'minTlsVersion', 'trustedProxies', 'stickyCookies'].map(
+    (key) => [`router.${key}`, ['router']] as const,
+  ),
+]);
 
 /** The effect in a sentence. */
 export function describeEffect({ roles, isWhole }: ConfigEffect): string {

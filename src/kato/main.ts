@@ -10,6 +10,7 @@ import { debugCommand } from './commands/debug.ts';
 import { historyCommand } from './commands/history.ts';
 import { infoCommand } from './commands/info.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { licenseCommand } from './commands/license.ts';
 import { lifecycleCommands } from './commands/lifecycle.ts';
 import { nodeCommand } from './commands/node.ts';
 import { opCommand } from './commands/op.ts';
@@ -67,7 +68,8 @@ export async function kato(args: string[], signal: AbortSignal): Promise<number>
     opCommand,
     dataCommand,
     relocateCommand,
-    historyCommand,
+    licenseCommand,
+  historyCommand,
     reportCommand,
     debugCommand,
     versionCommand,

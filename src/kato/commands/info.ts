@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { systemHosts } from '../../contract/hosts.ts';
 import { platformVersion } from '../../contract/version.ts';
+import { licenseInWords } from '../../core/license.ts';
 import { builtRoles } from '../../core/role-plan.ts';
 import { openNode } from '../node.ts';
 import { schemeOf } from '../setup/welcome.ts';
@@ -31,6 +32,7 @@ export function infoCommand(program: Command, _context: CommandContext): void {
         assignedRoles: file.roles,
         availableRoles: builtRoles.filter((role) => !file.roles.includes(role)),
         state: paths.state,
+        license: config.cluster.license,
       };
       const lines = [
         `node             ${value.address} (${value.node.slice(0, 8)})${value.isMicro ? ', a micro cloud' : ''}`,
@@ -41,6 +43,7 @@ export function infoCommand(program: Command, _context: CommandContext): void {
         `assigned roles   ${value.assignedRoles.join(', ')}`,
         `available roles  ${value.availableRoles.join(', ') || 'none'}`,
         `state folder     ${value.state}`,
+        `licence          ${licenseInWords(value.license)}`,
       ];
       terminalOf(command).result(lines.join('\n'), value);
     });
