@@ -44,6 +44,7 @@ before(async () => {
     tls: { certificate: at('cert.pem'), key: at('key.pem'), ca: at('cert.pem') },
     pidFile: at('nats.pid'),
     users: busUserNames.map((name) => ({ user: name, process: name, password: `secret-${name}` })),
+    guests: { monitor: 'secret-guest-monitor', router: 'secret-guest-router' },
   });
   await writeFileAtomic(at('nats.conf'), config, 0o600);
   server = start(['nats-server', '-c', at('nats.conf')]);
@@ -130,6 +131,78 @@ test('an answer goes back to who asked, also more than once', async () => {
     answers.map(({ id }) => id),
     ['1', '2', '3'],
   );
+});
+
+/** A program of others: the plain client with its own ways. */
+async function guest(name: 'monitor' | 'router') {
+  const { connect } = await import('@nats-io/transport-node');
+  const { readFile } = await import('node:fs/promises');
+  const ca = await readFile(join(folder.path, 'cert.pem'), 'utf8');
+  const [user, pass] = [`guest-${name}`, `secret-guest-${name}`];
+  return connect({ servers: [`tls://127.0.0.1:${port}`], tls: { ca }, user, pass, maxReconnectAttempts: 0 });
+}
+
+test('a monitor asks who is there with an inbox of any name, and hears routes, but no start of an app', async () => {
+  await using dea = await client('dea');
+  await using controller = await client('controller');
+  for (const uuid of ['0-1', '0-2']) {
+    const announced = { type: 'DEA', index: 0, host: '127.0.0.1:1', credentials: ['u', 'p'], start: '', uuid };
+    dea.bus.subscribe(subjects.componentDiscover, [], (_empty, message) => message.respond(announced as never));
+  }
+  await dea.bus.flush();
+  const monitor = await guest('monitor');
+  const heard: string[] = [];
+  const routed = Promise.withResolvers<void>();
+  monitor.subscribe(subjects.routerRegister.name(), {
+    callback: (_error, message) => {
+      heard.push(message.subject);
+      routed.resolve();
+    },
+  });
+  monitor.subscribe('dea.*.start', {
+    callback: (error, message) => void heard.push(error === null ? message.subject : 'refused'),
+  });
+  await monitor.flush();
+  const answers = await monitor.requestMany('vcap.component.discover', '', {
+    strategy: 'count',
+    maxMessages: 2,
+    maxWait: 5000,
+  });
+  const uuids: string[] = [];
+  for await (const answer of answers) uuids.push(answer.json<{ uuid: string }>().uuid);
+  assert.deepEqual(uuids.sort(), ['0-1', '0-2']);
+  controller.bus.publish(subjects.deaStart, ['d1'], {} as never);
+  await controller.bus.flush();
+  dea.bus.publish(subjects.routerRegister, [], { host: '127.0.0.1', port: 1, uris: ['a.example'] } as never);
+  await routed.promise;
+  await monitor.flush();
+  assert.deepEqual(heard, ['refused', 'router.register']);
+  await monitor.close();
+});
+
+test('a guest router makes itself known and hears routes; it registers none', async () => {
+  await using dea = await client('dea');
+  await using router = await client('router');
+  const started = Promise.withResolvers<string>();
+  const registered: string[] = [];
+  const last = Promise.withResolvers<void>();
+  dea.bus.subscribe(subjects.routerStart, [], ({ id }) => started.resolve(id));
+  router.bus.subscribe(subjects.routerRegister, [], ({ uris }) => {
+    registered.push(...uris);
+    if (uris.includes('end.example')) last.resolve();
+  });
+  await dea.bus.flush();
+  await router.bus.flush();
+  const other = await guest('router');
+  const start = { id: 'gorouter', hosts: [], minimumRegisterIntervalInSeconds: 20, prunteThresholdInSeconds: 120 };
+  other.publish(subjects.routerStart.name(), JSON.stringify(start));
+  assert.equal(await started.promise, 'gorouter');
+  other.publish(subjects.routerRegister.name(), JSON.stringify({ host: '1.2.3.4', port: 1, uris: ['stolen.example'] }));
+  await other.flush();
+  dea.bus.publish(subjects.routerRegister, [], { host: '127.0.0.1', port: 1, uris: ['end.example'] } as never);
+  await last.promise;
+  assert.deepEqual(registered, ['end.example']);
+  await other.close();
 });
 
 test('nobody comes in without a name or with a wrong password', async () => {

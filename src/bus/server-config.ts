@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Topology } from '../contract/topology.ts';
+import { type BusGuest, busGuestNames, guestUser } from '../core/bus-guests.ts';
 import { formatBusConfig, listBusLogins } from '../core/bus-permissions.ts';
 import { writeOwnedFile } from '../platform/owned-files.ts';
 import type { Paths } from '../platform/paths.ts';
@@ -18,6 +19,14 @@ export function busPidFile(paths: Pick<Paths, 'nats'>): string {
 /** The password of a user of the bus; another one with each generation of its node. */
 export function busPassword(nodeKey: string, login: { user: string; generation: number }): string {
   return derivePassword(nodeKey, `bus ${login.user} ${login.generation}`);
+}
+
+/** Passwords of the guests of the bus; others with each generation of the Core. */
+export function guestPasswords(nodeKey: string, topology: Topology | undefined): Record<BusGuest, string> {
+  const generation = topology?.nodes.find(({ id }) => id === topology.core)?.generation ?? 1;
+  return Object.fromEntries(
+    busGuestNames.map((guest) => [guest, busPassword(nodeKey, { user: guestUser(guest), generation })]),
+  ) as Record<BusGuest, string>;
 }
 
 /**
@@ -47,6 +56,7 @@ export async function writeBusConfig(
       ...login,
       password: busPassword(nodeKey, { user: login.user, generation: generationOf(login.nodeId) }),
     })),
+    guests: guestPasswords(nodeKey, topology),
   });
   return writeOwnedFile(join(paths.nats, 'nats.conf'), text, { owner, mode: 0o600 });
 }

@@ -1,6 +1,7 @@
 import type { AnySubject } from '../contract/subject.ts';
 import { subjects } from '../contract/subjects.ts';
 import type { Topology, TopologyNode } from '../contract/topology.ts';
+import { type BusGuest, formatGuests } from './bus-guests.ts';
 import { listProcesses } from './role-plan.ts';
 
 /** What one user of the bus may say and hear; subjects with `*` where they have parameters. */
@@ -238,10 +239,12 @@ export type BusServerSettings = {
   /** Where the server notes its process id, for those who tell it to read again. */
   readonly pidFile: string;
   readonly users: readonly (BusLogin & { readonly password: string })[];
+  /** Passwords of the guests. */
+  readonly guests: Readonly<Record<BusGuest, string>>;
 };
 
 /**
- * nats-server's configuration: TLS always, one account of our own, every user with its own rights, and neither
+ * nats-server's configuration: TLS always, one account of our own and one of guests, every user with its own rights, and neither
  * JetStream nor a user for those who give no name. It holds passwords: mode 0600.
  */
 export function formatBusConfig(settings: BusServerSettings): string {
@@ -257,6 +260,7 @@ export function formatBusConfig(settings: BusServerSettings): string {
       '      } }',
     ].join('\n');
   });
+  const guests = formatGuests(settings.guests);
   return [
     '# Written by kato; changes are overwritten.',
     `server_name: ${text(settings.serverName)}`,
@@ -272,7 +276,9 @@ export function formatBusConfig(settings: BusServerSettings): string {
     '    users: [',
     ...users,
     '    ]',
+    ...guests.exports,
     '  }',
+    ...guests.account,
     '}',
     '',
   ].join('\n');

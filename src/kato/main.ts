@@ -69,7 +69,7 @@ export async function kato(args: string[], signal: AbortSignal): Promise<number>
     dataCommand,
     relocateCommand,
     licenseCommand,
-  historyCommand,
+    historyCommand,
     reportCommand,
     debugCommand,
     versionCommand,

@@ -41,6 +41,7 @@ export async function startNatsServer(): Promise<NatsServer> {
     tls: { certificate: at('cert.pem'), key: at('key.pem'), ca: at('cert.pem') },
     pidFile: at('nats.pid'),
     users: busUserNames.map((name) => ({ user: name, process: name, password: `secret-${name}` })),
+    guests: { monitor: 'secret-guest-monitor', router: 'secret-guest-router' },
   });
   await writeFileAtomic(at('nats.conf'), config, 0o600);
   // It must not outlive the test process, however that one ends.

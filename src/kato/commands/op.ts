@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type CommandContext, describe } from './command.ts';
+import { busUserCommand } from './op-bus-user.ts';
 import { certificateCommand } from './op-certificate.ts';
 import { firewallCommand } from './op-firewall.ts';
 import { hostCommands } from './op-host.ts';
@@ -14,6 +15,7 @@ export function opCommand(program: Command, context: CommandContext): void {
     .description(describe('Operations on this machine.', 'kato op firewall', 'kato op firewall --off'));
   firewallCommand(group);
   certificateCommand(group);
+  busUserCommand(group);
   regenerateCommand(group, context);
   hostCommands(group);
   networkCommands(group);
