@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ClusterConfig, coreSettings, secretSettings } from '../src/contract/config.ts';
+import { type ConfigEffect, effectOf } from '../src/core/config-effect.ts';
 import { describeSettingType, type SettingSchema } from '../src/core/setting-type.ts';
 
 /** Writes docs/operations/configuration.md from the configuration's schema; with `--check` only tells whether it is current. */
@@ -20,6 +21,7 @@ export function configurationPage(): string {
         `\`${section}.${key}\``,
         formatDefault(setting),
         describeSettingType(setting),
+        countsFrom(effectOf(`${section}.${key}`)),
         setting.description ?? '',
       ];
       return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
@@ -27,8 +29,8 @@ export function configurationPage(): string {
     return [
       `## ${section}`,
       '',
-      '| Setting | Default | Allowed | Meaning |',
-      '| --- | --- | --- | --- |',
+      '| Setting | Default | Allowed | Counts | Meaning |',
+      '| --- | --- | --- | --- | --- |',
       ...rows,
     ].join('\n');
   });
@@ -39,8 +41,8 @@ export function configurationPage(): string {
     '',
     'Kept in the control database, one set for the whole cluster. `kato config get` shows them with their values,',
     '`kato config set SECTION.KEY VALUE` changes one, `kato config del SECTION.KEY` restores its default, `kato config push`',
-    'and `pop` add to lists and take out of them. What a setting does not take is refused. Processes read settings when they',
-    'start: kato says which roles to restart, and `--restart` does so on this node.',
+    'and `pop` add to lists and take out of them. What a setting does not take is refused. Some count at once on every node;',
+    'others when processes start again: kato says which roles to restart, and `--restart` does so on this node.',
     '',
     'Without a value, or with `-`, the value is read from standard input.',
     '',
@@ -56,6 +58,11 @@ export function configurationPage(): string {
     '',
     ...parts.flatMap((part) => [part, '']),
   ].join('\n');
+}
+
+function countsFrom({ roles, isWhole }: ConfigEffect): string {
+  if (isWhole) return 'restart of all';
+  return roles.length === 0 ? 'at once' : `restart of ${roles.join(', ')}`;
 }
 
 function formatDefault({ default: value }: Schema): string {

@@ -15,7 +15,7 @@ export const builtInOrigin = 'uaa';
 export class Authenticator {
   readonly #db: Db<AokSchema>;
   readonly #passwords: Passwords;
-  readonly #policy: LockoutPolicy;
+  readonly #policy: () => LockoutPolicy;
   readonly #clock: Clock;
   readonly #log: Log;
   /** Attempts for one name wait for each other, so that guesses made at once don't slip past the lock. */
@@ -24,7 +24,7 @@ export class Authenticator {
   constructor(options: {
     db: Db<AokSchema>;
     passwords: Passwords;
-    policy: LockoutPolicy;
+    policy: () => LockoutPolicy;
     clock: Clock;
     log: Log;
   }) {
@@ -59,7 +59,7 @@ export class Authenticator {
     const key = nameKey(userName);
     const nowMs = this.#clock.nowMs();
     const failures = await findFailures(this.#db, key);
-    const lockedMs = lockedForMs(failures, this.#policy, nowMs);
+    const lockedMs = lockedForMs(failures, this.#policy(), nowMs);
     if (lockedMs > 0) {
       this.#log.warn('refused-login', { reason: 'locked' });
       throw accountLocked(lockedMs);
@@ -72,7 +72,7 @@ export class Authenticator {
     ]);
     const isRight = await this.#passwords.isRight(password, user?.passwordHash);
     if (!user?.isActive || !isRight) {
-      await changeFailures(this.#db, key, (before) => afterFailure(before, this.#policy, nowMs));
+      await changeFailures(this.#db, key, (before) => afterFailure(before, this.#policy(), nowMs));
       this.#log.warn('refused-login', { reason: 'bad-credentials', userId: user?.id });
       throw badCredentials();
     }

@@ -51,7 +51,7 @@ export class Grants {
   readonly #tokens: Tokens;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #refreshLifeMs: number;
+  readonly #refreshLifeMs: () => number;
 
   constructor(options: {
     db: Db<AokSchema>;
@@ -59,7 +59,7 @@ export class Grants {
     tokens: Tokens;
     clock: Clock;
     random: Random;
-    refreshLifeMs: number;
+    refreshLifeMs: () => number;
   }) {
     this.#db = options.db;
     this.#authenticator = options.authenticator;
@@ -195,7 +195,7 @@ export class Grants {
     const { client, user, scopes, grantType, authTimeMs } = session;
     const access = await this.#tokens.issue({ clientId: client.id, scopes, grantType, user, authTimeMs });
     const refreshToken = `${this.#random.hex(32)}-r`;
-    const expiresAtMs = this.#clock.nowMs() + this.#refreshLifeMs;
+    const expiresAtMs = this.#clock.nowMs() + this.#refreshLifeMs();
     await this.#whileGood(user, (tx) =>
       insertRefreshToken(tx, {
         tokenHash: hashSecret(refreshToken),

@@ -21,11 +21,11 @@ export class KeyRing {
   readonly #db: Db<AokSchema>;
   readonly #box: SecretBox;
   readonly #clock: Clock;
-  readonly #keptMs: number;
+  readonly #keptMs: () => number;
   #read: { atMs: number; signing: SigningKey; publicKeys: readonly JWK[] } | undefined;
 
   /** `keptMs`: how long a retired key still verifies; the life of an access token. */
-  constructor(options: { db: Db<AokSchema>; box: SecretBox; clock: Clock; keptMs: number }) {
+  constructor(options: { db: Db<AokSchema>; box: SecretBox; clock: Clock; keptMs: () => number }) {
     this.#db = options.db;
     this.#box = options.box;
     this.#clock = options.clock;
@@ -61,7 +61,7 @@ export class KeyRing {
 
   async #load() {
     const atMs = this.#clock.nowMs();
-    const keys = await listKeys(this.#db, new Date(atMs - this.#keptMs));
+    const keys = await listKeys(this.#db, new Date(atMs - this.#keptMs()));
     const active = keys.find((key) => !key.isRetired);
     if (!active) throw new Error('there is no signing key');
     let signing = this.#read?.signing;

@@ -45,14 +45,18 @@ export function buildAok(options: AokOptions): Aok {
   const { db, clock, random, log } = options;
   const { domain } = options.config.cluster;
   const config = options.config.aok;
-  const lockoutMs = config.lockoutS * 1000;
   const passwords = new Passwords();
-  const keys = new KeyRing({ db, clock, box: secretBox(options.encryptionKey), keptMs: config.accessTokenS * 1000 });
+  const keys = new KeyRing({
+    db,
+    clock,
+    box: secretBox(options.encryptionKey),
+    keptMs: () => config.accessTokenS * 1000,
+  });
   const issuer = `https://uaa.${domain}/oauth/token`;
-  const tokens = new Tokens({ keys, clock, random, lifeS: config.accessTokenS, issuer });
-  const policy = { failures: config.lockoutFailures, lockoutMs };
+  const tokens = new Tokens({ keys, clock, random, lifeS: () => config.accessTokenS, issuer });
+  const policy = () => ({ failures: config.lockoutFailures, lockoutMs: config.lockoutS * 1000 });
   const authenticator = new Authenticator({ db, passwords, policy, clock, log });
-  const refreshLifeMs = config.refreshTokenS * 1000;
+  const refreshLifeMs = () => config.refreshTokenS * 1000;
   return {
     ...options,
     passwords,
@@ -64,6 +68,6 @@ export function buildAok(options: AokOptions): Aok {
       await keys.prepare();
       for (const client of knownClients(options.clientSecrets)) await upsertClient(db, client);
     },
-    prune: () => prune(db, clock.nowMs(), lockoutMs),
+    prune: () => prune(db, clock.nowMs(), policy().lockoutMs),
   };
 }

@@ -43,10 +43,10 @@ export class Tokens {
   readonly #keys: KeyRing;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #lifeS: number;
+  readonly #lifeS: () => number;
   readonly issuer: string;
 
-  constructor(options: { keys: KeyRing; clock: Clock; random: Random; lifeS: number; issuer: string }) {
+  constructor(options: { keys: KeyRing; clock: Clock; random: Random; lifeS: () => number; issuer: string }) {
     this.#keys = options.keys;
     this.#clock = options.clock;
     this.#random = options.random;
@@ -59,6 +59,7 @@ export class Tokens {
     const { kid, key } = await this.#keys.signing();
     const jti = this.#random.hex(16);
     const nowS = Math.floor(this.#clock.nowMs() / 1000);
+    const lifeS = this.#lifeS();
     const token = await new SignJWT({
       jti,
       sub: user?.id ?? clientId,
@@ -74,11 +75,11 @@ export class Tokens {
       iss: this.issuer,
       aud: [...audienceOf(clientId, scopes)],
       iat: nowS,
-      exp: nowS + this.#lifeS,
+      exp: nowS + lifeS,
     })
       .setProtectedHeader({ alg: 'RS256', kid, typ: 'JWT', jku: this.issuer.replace('/oauth/token', '/token_keys') })
       .sign(key);
-    return { token, jti, expiresInS: this.#lifeS - 1 };
+    return { token, jti, expiresInS: lifeS - 1 };
   }
 
   /** @throws OAuthError 401 invalid_token */

@@ -43,7 +43,7 @@ const RANK: Readonly<Record<string, number>> = { RUNNING: 4, EVACUATING: 3, STAR
 /** Which instances run where, from heartbeats; with what this controller knows of starts and failures. */
 export class InstanceDirectory implements Disposable {
   readonly #clock: Clock;
-  readonly #lostMs: number;
+  readonly #config: ClusterConfig;
   readonly #byDea = new Map<string, { heardAtMs: number; instances: Map<string, SeenInstance> }>();
   readonly #byProcess = new Map<string, Map<string, SeenInstance>>();
   readonly #starts = new Map<string, number>();
@@ -53,7 +53,7 @@ export class InstanceDirectory implements Disposable {
 
   constructor(around: { bus: Bus; clock: Clock; config: ClusterConfig }) {
     this.#clock = around.clock;
-    this.#lostMs = around.config.health.heartbeatLostMs;
+    this.#config = around.config;
     this.#subscriptions = [
       around.bus.subscribe(subjects.deaHeartbeat, [], (beat) => this.#hear(beat)),
       around.bus.subscribe(subjects.deaShutdown, [], ({ id }) => this.#forget(id)),
@@ -129,7 +129,7 @@ export class InstanceDirectory implements Disposable {
 
   #alive(process: string): SeenInstance[] {
     const seen = [...(this.#byProcess.get(process)?.values() ?? [])];
-    const oldestMs = this.#clock.nowMs() - this.#lostMs;
+    const oldestMs = this.#clock.nowMs() - this.#config.health.heartbeatLostMs;
     return seen.filter(({ dea }) => (this.#byDea.get(dea)?.heardAtMs ?? 0) >= oldestMs);
   }
 

@@ -7,6 +7,7 @@ import { BlobStoreFullError } from '../blobstore/blobstore.ts';
 import { PlatformError } from '../contract/errors.ts';
 import { isMatchable, parseMode, pathProblem, type Resource } from '../core/resource-match.ts';
 import type { Controller } from './api/controller.ts';
+import { uploadLimit } from './api/upload-limit.ts';
 import type { AppServices } from './app-services.ts';
 import { ArchiveError, type ArchiveLimits, openArchive } from './package-archive.ts';
 import { assemblePackage } from './package-assembly.ts';
@@ -95,7 +96,7 @@ async function receiveParts(controller: Controller, request: FastifyRequest, fol
     throw new PlatformError('UnprocessableEntity', 'Upload must be multipart with a part named bits or resources');
   let archive: string | undefined;
   let resources: readonly Resource[] = [];
-  for await (const part of request.parts()) {
+  for await (const part of request.parts(uploadLimit(controller))) {
     if (part.type === 'file') {
       archive = join(folder, 'upload.zip');
       await pipeline(part.file, createWriteStream(archive, { mode: 0o600 }));

@@ -23,6 +23,25 @@ const readers: Readonly<Record<string, readonly string[]>> = {
 /** Ports that the supervisor, the bus server or the links have: everything on a node goes by them. */
 const whole = /^(bus|link)\.|^(primary\.supervisorPort|controller\.port|aok\.port|logyard\.port)$/;
 
+const inSection = (section: string, ...keys: string[]) => keys.map((key) => `${section}.${key}`);
+
+/** Settings that every process takes over while it runs, because each reads them anew whenever it needs them. */
+export const liveSettings: readonly string[] = [
+  ...inSection('cluster', 'name', 'license'),
+  ...inSection('controller', 'defaultMemoryMb', 'defaultDiskMb', 'maxDiskMb', 'stackDefault'),
+  ...inSection('controller', 'maxUploadMb', 'maxUnpackedMb', 'maxPackageEntries', 'resourceCacheMb', 'dropletsKept'),
+  ...inSection('controller', 'findDropletTimeoutMs', 'advertisementTimeoutS', 'jobsKeptS'),
+  ...inSection('aok', 'accessTokenS', 'refreshTokenS', 'lockoutFailures', 'lockoutS', 'passwordMinLength'),
+  ...inSection('staging', 'memoryMb', 'diskMb', 'timeoutS', 'logLinesPerS', 'logKbPerS', 'environment'),
+  ...inSection('staging', 'npmRegistry', 'pipIndex', 'gemSource', 'goProxy', 'mavenMirror', 'composerRepository'),
+  ...inSection('stager', 'maxTasks'),
+  ...inSection('dea', 'memoryMb', 'memoryOvercommit', 'diskMb', 'stopGraceMs', 'unrouteDrainMs'),
+  ...inSection('dea', 'crashKeptS', 'crashDiskMb'),
+  ...inSection('health', 'heartbeatLostMs', 'startGraceMs', 'startsPerTick'),
+  ...inSection('health', 'freeCrashes', 'crashDelayFirstMs', 'crashDelayMaxMs', 'crashCountResetS'),
+  ...inSection('logyard', 'lineBytes', 'memoryMb', 'idleKeptS'),
+];
+
 /** What it takes until a changed setting counts. */
 export type ConfigEffect = {
   /** Roles to restart, on the nodes that have them; all when the whole node must be. */
@@ -38,18 +57,18 @@ export function effectOf(path: string): ConfigEffect {
     return { roles: [], processes: all.map(({ name }) => name), isWhole: true };
   }
   const [section = '', key = ''] = path.split('.');
-  const processes = narrowed[`${section}.${key}`] ?? readers[section] ?? [];
+  const setting = `${section}.${key}`;
+  const processes = liveSettings.includes(setting) ? [] : (narrowed[setting] ?? readers[section] ?? []);
   const roles = processPlans.filter(({ name }) => processes.includes(name)).map(({ role }) => role);
   return { roles: [...new Set(roles)], processes, isWhole: false };
 }
 
 /** Settings that fewer processes read than their section suggests. */
-const narrowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries([
-  ['cluster.license', []],
-  ...['maxConnections', 'drainMs', 'threads', 'minTlsVersion', 'trustedProxies', 'stickyCookies'].map(
-    (key) => [`router.${key}`, ['router']] as const,
+const narrowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  inSection('router', 'maxConnections', 'drainMs', 'threads', 'minTlsVersion', 'trustedProxies', 'stickyCookies').map(
+    (setting) => [setting, ['router']],
   ),
-]);
+);
 
 /** The effect in a sentence. */
 export function describeEffect({ roles, isWhole }: ConfigEffect): string {

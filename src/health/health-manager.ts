@@ -11,7 +11,8 @@ import { Counts } from './counts.ts';
 import type { DesiredSource } from './desired.ts';
 import type { Leadership } from './leadership.ts';
 import type { Notebook } from './notebook.ts';
-import { World, type WorldPolicy } from './world.ts';
+import { policyOf, type WorldPolicy } from './policy.ts';
+import { World } from './world.ts';
 
 export type HealthManagerOptions = {
   readonly bus: Bus;
@@ -48,14 +49,7 @@ export class HealthManager implements AsyncDisposable {
   constructor(options: HealthManagerOptions) {
     const { config } = options;
     this.#options = options;
-    this.#policy = {
-      freeCrashes: config.freeCrashes,
-      firstDelayMs: config.crashDelayFirstMs,
-      maxDelayMs: config.crashDelayMaxMs,
-      resetAfterMs: config.crashCountResetS * 1000,
-      graceMs: config.startGraceMs,
-      heartbeatLostMs: config.heartbeatLostMs,
-    };
+    this.#policy = policyOf(config);
     this.world = new World(this.#policy);
   }
 

@@ -2,17 +2,16 @@ import type { PayloadOf } from '../contract/subject.ts';
 import type { subjects } from '../contract/subjects.ts';
 import { type CrashRecord, countCrash } from '../core/crash-backoff.ts';
 import { type FreshnessFacts, heartbeatsSince } from '../core/freshness.ts';
-import type { ActualInstance, DesiredProcess, Plan, ProcessFacts, ReconcilePolicy } from '../core/reconcile.ts';
+import type { ActualInstance, DesiredProcess, Plan, ProcessFacts } from '../core/reconcile.ts';
 import { type DesiredApp, desiredProcess } from './desired.ts';
 import type { NotedCrash, Notes } from './notebook.ts';
+import type { WorldPolicy } from './policy.ts';
 import { Roster } from './roster.ts';
 
 type Heartbeat = PayloadOf<typeof subjects.deaHeartbeat>;
 type Exited = PayloadOf<typeof subjects.dropletExited>;
 type Refused = PayloadOf<typeof subjects.deaRefused>;
 type Entry = Heartbeat['droplets'][number];
-
-export type WorldPolicy = ReconcilePolicy & { readonly heartbeatLostMs: number };
 
 /** An ended instance is remembered for longer than any heartbeat that was sent before its end can be under way. */
 const ENDED_KEPT_MS = 120_000;

@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ClusterConfig } from '../contract/config.ts';
 import { decode } from '../contract/decode.ts';
 import { CredentialsFile, NodeFile } from '../contract/node.ts';
+import { liveSettings } from '../core/config-effect.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { readJsonIfExists } from './files.ts';
 import { createLog, type Log } from './log.ts';
@@ -27,6 +29,7 @@ export const environment = {
 export type Boot = {
   readonly process: string;
   readonly node: NodeFile;
+  /** As it was at start, but for `liveSettings`: who reads one when it needs it has it as it is now. */
   readonly config: ClusterConfig;
   readonly credentials: CredentialsFile;
   readonly paths: Paths;
@@ -70,4 +73,23 @@ export async function loadBoot(processName: string, stop: AbortSignal, state = e
 /** The cluster configuration as this node last saw it; defaults where the file is silent or absent. */
 export async function loadClusterConfig(paths: Paths): Promise<ClusterConfig> {
   return decode(ClusterConfig, (await readJsonIfExists(paths.clusterFile)) ?? {}, paths.clusterFile);
+}
+
+/**
+ * Takes the settings over that may change while a process runs; all others stay as they were when it started.
+ *
+ * @returns those that changed
+ */
+export function takeLiveSettings(config: ClusterConfig, next: ClusterConfig): string[] {
+  return liveSettings.filter((path) => {
+    const [section = '', key = ''] = path.split('.');
+    const [ours, theirs] = [sectionOf(config, section), sectionOf(next, section)];
+    if (isDeepStrictEqual(ours[key], theirs[key])) return false;
+    ours[key] = theirs[key];
+    return true;
+  });
+}
+
+function sectionOf(config: ClusterConfig, section: string): Record<string, unknown> {
+  return (config as Record<string, Record<string, unknown>>)[section] ?? {};
 }

@@ -1,5 +1,8 @@
+import { PrimaryCopy } from '../base/primary-copy.ts';
 import type { Bus } from '../bus/bus.ts';
-import { type Boot, loadBoot } from '../platform/config.ts';
+import { ClusterConfig } from '../contract/config.ts';
+import { decode } from '../contract/decode.ts';
+import { type Boot, loadBoot, takeLiveSettings } from '../platform/config.ts';
 import { runParts } from '../platform/lifecycle.ts';
 import { silentLog } from '../platform/log.ts';
 import { runKato } from './own-kato.ts';
@@ -58,6 +61,7 @@ async function runRole(boot: Boot, load: () => Promise<Role>, fall: () => void):
     fall();
   });
   stack.defer(() => watching[Symbol.dispose]());
+  using _copy = followLiveSettings(boot, bus);
   await runParts(await (await load())(boot, bus), boot.stop, boot.log);
 }
 
@@ -74,4 +78,16 @@ async function connect(boot: Boot): Promise<Bus> {
     }
     throw error;
   }
+}
+
+/** What may change while a process runs is read from the primary at start, and whenever it says so. */
+function followLiveSettings(boot: Boot, bus: Bus): Disposable {
+  const { clock, log, config } = boot;
+  const apply = async ({ revision, config: stored }: { revision: number; config: unknown }) => {
+    const settings = takeLiveSettings(config, decode(ClusterConfig, stored, 'cluster configuration'));
+    if (settings.length > 0) log.info('took-settings', { revision, settings });
+  };
+  const copy = PrimaryCopy.ofConfig({ bus, clock, log, apply });
+  void copy.refresh();
+  return copy;
 }

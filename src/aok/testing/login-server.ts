@@ -14,13 +14,16 @@ import { type AokSchema, schemaName } from '../store/schema.ts';
 export const admin = { email: 'admin@example.com', password: 'a good password' };
 
 /** A whole login server on a database and clock of its own, with its first administrator unless nobody is to be. */
-export async function startLoginServer(config: Record<string, unknown> = {}, { isClaimed = true } = {}) {
+export async function startLoginServer(
+  settings: Record<string, unknown> = {},
+  { isClaimed = true, config = decode(ClusterConfig, { aok: settings }, 'config') } = {},
+) {
   const database = await temporaryDatabase<AokSchema>({ schema: schemaName, migrations });
   const clock = new FakeClock();
   const key = Buffer.alloc(32, 7).toString('base64');
   const aok = buildAok({
     db: database.db,
-    config: decode(ClusterConfig, { aok: config }, 'config'),
+    config,
     encryptionKey: key,
     signingKey: key,
     clientSecrets: { 'ssh-proxy': 'ssh secret', cloud_controller: 'cc secret' },

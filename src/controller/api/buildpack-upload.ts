@@ -8,6 +8,7 @@ import { ArchiveError, openArchive } from '../package-archive.ts';
 import { type BuildpackRow, updateBuildpack } from '../store/buildpack.ts';
 import { startJob } from '../store/job.ts';
 import type { Controller } from './controller.ts';
+import { uploadLimit } from './upload-limit.ts';
 
 const ENTRY_POINT = /^(?:[^/]+\/)?bin\/(?:detect|compile|supply|finalize)(?:\.\w+)?$/;
 
@@ -26,7 +27,7 @@ export async function receiveBuildpack(
   request: FastifyRequest,
 ): Promise<string> {
   if (!request.isMultipart()) throw new PlatformError('UnprocessableEntity', 'Upload must include bits');
-  const part = await request.file();
+  const part = await request.file(uploadLimit(controller));
   if (!part) throw new PlatformError('UnprocessableEntity', 'Upload must include bits');
   if (!part.filename.endsWith('.zip')) throw new PlatformError('UnprocessableEntity', `${part.filename} is not a zip`);
   await using folder = await temporaryDirectory('stackato-buildpack');

@@ -61,9 +61,8 @@ export async function buildServer(
   app.setErrorHandler((error, request, reply) => sendError(controller, error, { request, reply }));
   app.setNotFoundHandler((request, reply) => sendError(controller, new PlatformError('NotFound'), { request, reply }));
   acceptBodies(app);
-  const uploadBytes = controller.config.controller.maxUploadMb * 1024 * 1024;
   await app.register(multipart, {
-    limits: { fileSize: uploadBytes, files: 1, parts: 20, fieldSize: 64 * 1024 * 1024 },
+    limits: { files: 1, parts: 20, fieldSize: 64 * 1024 * 1024 },
   });
   await app.register(swagger, {
     openapi: {

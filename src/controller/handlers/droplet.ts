@@ -8,6 +8,7 @@ import { MetadataPatch, metadataColumns } from '../api/metadata.ts';
 import { ToOne } from '../api/relationship.ts';
 import { accepted, created, ok } from '../api/reply.ts';
 import { type ApiRequest, type Route, route } from '../api/route.ts';
+import { uploadLimit } from '../api/upload-limit.ts';
 import { recordAppEvent } from '../app-event.ts';
 import { sayToApp } from '../app-log.ts';
 import { checkDropletContent } from '../droplet-content.ts';
@@ -130,7 +131,7 @@ export const dropletRoutes: readonly Route[] = [
           'Droplet may be uploaded only once. Create a new droplet to upload bits.',
         );
       }
-      const part = raw.isMultipart() ? await raw.file() : undefined;
+      const part = raw.isMultipart() ? await raw.file(uploadLimit(controller)) : undefined;
       if (!part) throw new PlatformError('UnprocessableEntity', 'Upload must be multipart with a part named bits');
       const blob = await controller.blobs.put(`droplets/${now.guid}`, part.file);
       if (part.file.truncated) {

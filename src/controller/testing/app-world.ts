@@ -1,6 +1,7 @@
 import { memoryBlobStore } from '../../blobstore/memory.ts';
 import type { Bus } from '../../bus/bus.ts';
 import { MemoryBroker, MemoryBus } from '../../bus/memory.ts';
+import type { ClusterConfig } from '../../contract/config.ts';
 import type { PayloadOf } from '../../contract/subject.ts';
 import { subjects } from '../../contract/subjects.ts';
 import { temporaryDirectory } from '../../platform/files.ts';
@@ -48,7 +49,7 @@ export type AppWorld = AsyncDisposable & {
   readonly settle: () => Promise<void>;
 };
 
-export async function appWorld(options: { patienceMs?: number } = {}): Promise<AppWorld> {
+export async function appWorld(options: { patienceMs?: number; config?: ClusterConfig } = {}): Promise<AppWorld> {
   const broker = new MemoryBroker();
   const bus = new MemoryBus(broker);
   const scratch = await temporaryDirectory('uploads');
@@ -64,7 +65,12 @@ export async function appWorld(options: { patienceMs?: number } = {}): Promise<A
     },
     scopes: appScopes,
     jobs: { ...controllerJobs, ...appJobs(services) },
-    controller: { bus: near, blobs, events: appEvents(() => holder.controller as Controller, services) },
+    controller: {
+      ...(options.config && { config: options.config }),
+      bus: near,
+      blobs,
+      events: appEvents(() => holder.controller as Controller, services),
+    },
   });
   const { controller } = api;
   const parts = await Promise.all(appParts(controller, services()).map((one) => one.start()));

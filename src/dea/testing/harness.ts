@@ -101,7 +101,9 @@ export function startMessage(change: Partial<StartMessage> = {}): StartMessage {
 }
 
 /** One DEA on a fake engine, clock and bus, with the means to restart it. */
-export async function openHarness(options: { script?: FakeOptions['script']; exec?: FakeOptions['exec'] } = {}) {
+export async function openHarness(
+  options: { script?: FakeOptions['script']; exec?: FakeOptions['exec']; config?: ClusterConfig } = {},
+) {
   const directory = await temporaryDirectory('stackato-dea');
   const clock = new FakeClock();
   const broker = new MemoryBroker();
@@ -109,7 +111,7 @@ export async function openHarness(options: { script?: FakeOptions['script']; exe
   const heard = listenToAll(test);
   const script = options.script ?? ((process) => process.listen(8080));
   const engine = new FakeEngine({ clock, script, ...(options.exec ? { exec: options.exec } : {}) });
-  const config = decode(ClusterConfig, { dea: { memoryMb: 1024, diskMb: 4096 } }, 'config');
+  const config = options.config ?? decode(ClusterConfig, { dea: { memoryMb: 1024, diskMb: 4096 } }, 'config');
   const boot = {
     ...{ clock, config, log: silentLog, paths: pathsOf(directory.path), random: seededRandom(7) },
     node: {

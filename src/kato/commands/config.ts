@@ -137,9 +137,10 @@ async function change({ command, context, isRestart }: Scope, wanted: SettingCha
     await restartProcesses(node, plans, { say: terminal.say, signal: context.signal });
   }
   const restarted = isRestart ? plans.map(({ name }) => name) : [];
-  const text = isRestart
-    ? `restarted here: ${restarted.join(', ') || 'nothing reads it here'}`
-    : describeEffect(effect);
+  const text =
+    isRestart && effect.processes.length > 0
+      ? `restarted here: ${restarted.join(', ') || 'nothing reads it here'}`
+      : describeEffect(effect);
   terminal.result(`revision ${revision}; ${text}`, { revision, setting: wanted.path, ...effect, restarted });
 }
 

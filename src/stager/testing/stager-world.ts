@@ -145,6 +145,7 @@ export async function stagerWorld(
     /** A real engine instead of the fake; it stays the caller's. */
     engine?: ContainerEngine;
     staging?: Partial<ClusterConfig['staging']>;
+    config?: ClusterConfig;
   } = {},
 ) {
   const script = options.script ?? runBuilder;
@@ -164,7 +165,7 @@ export async function stagerWorld(
         }),
     }),
   );
-  const config = decode(ClusterConfig, { staging: options.staging ?? {} }, 'config');
+  const config = options.config ?? decode(ClusterConfig, { staging: options.staging ?? {} }, 'config');
   const lines: string[] = [];
   bus.subscribe(subjects.appLog, ['*'], (message) => {
     for (const line of message.lines) lines.push(`${line.source} ${line.type} ${line.text}`);
