@@ -164,7 +164,7 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
         s.certificateList,
         s.certificateSet,
       ),
-      hears: any(s.configChanged, s.topologyChanged, s.nodeOutput),
+      hears: any(s.configChanged, s.topologyChanged, s.nodeOutput, s.systemLog),
     },
   ],
   load_balancer: [everyone],

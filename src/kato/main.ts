@@ -12,6 +12,7 @@ import { infoCommand } from './commands/info.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { licenseCommand } from './commands/license.ts';
 import { lifecycleCommands } from './commands/lifecycle.ts';
+import { logCommand } from './commands/log.ts';
 import { nodeCommand } from './commands/node.ts';
 import { opCommand } from './commands/op.ts';
 import { processCommand } from './commands/process.ts';
@@ -69,6 +70,7 @@ export async function kato(args: string[], signal: AbortSignal): Promise<number>
     dataCommand,
     relocateCommand,
     licenseCommand,
+    logCommand,
     historyCommand,
     reportCommand,
     debugCommand,
