@@ -5,7 +5,16 @@ import { type DomainFacts, domainOfEndpoint, judgeDomain } from './cluster-domai
 test('an endpoint names its domain, with api. in front or without', () => {
   assert.deepEqual(domainOfEndpoint('api.Cloud.example.com'), { domain: 'cloud.example.com' });
   assert.deepEqual(domainOfEndpoint('cloud.example.com'), { domain: 'cloud.example.com' });
-  for (const wrong of ['', 'api.', 'api.com', 'a b.example', '-a.example', 'https://api.example.com', 'x..y']) {
+  for (const wrong of [
+    '',
+    'api.',
+    'api.com',
+    'a b.example',
+    '-a.example',
+    'https://api.example.com',
+    'x..y',
+    '10.0.0.1',
+  ]) {
     assert.ok('refused' in domainOfEndpoint(wrong), wrong);
   }
 });

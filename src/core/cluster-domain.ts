@@ -10,11 +10,11 @@ export function domainOfEndpoint(endpoint: string): { readonly domain: string } 
   return { refused: `'${endpoint}' is no host name of an API`, next: 'for example api.cloud.example.com' };
 }
 
-/** Can a platform have this domain? */
+/** Can a platform have this domain? An address is none. */
 export function isDomain(domain: string): boolean {
   const labels = domain.split('.');
   const isLabel = (label: string) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label);
-  return labels.length >= 2 && domain.length <= 200 && labels.every(isLabel);
+  return labels.length >= 2 && domain.length <= 200 && labels.every(isLabel) && !/^\d+$/.test(labels.at(-1) ?? '');
 }
 
 /** What the controller knows about a domain that is to be the platform's. */

@@ -212,12 +212,14 @@ export function judgeProcesses(
   const late = processes.filter(({ ready }) => !ready);
   if (late.length === 0) return [ok('processes', `all ${processes.length} are ready`)];
   return late.map(({ name, state, description }) =>
-    wrong(
-      'processes',
-      `${name} is ${state}${description ? `: ${description}` : ''}`,
-      state === 'STOPPED' ? 'kato start' : `read ${name}.log, then kato process restart ${name}`,
-    ),
+    wrong('processes', `${name} is ${state}${description ? `: ${description}` : ''}`, remedyOf(name, state)),
   );
+}
+
+function remedyOf(name: string, state: string): string {
+  if (state === 'STOPPED') return 'kato start';
+  if (state === 'WAITING') return 'it goes on by itself when the bus answers: see `kato status` on the Core node';
+  return `read ${name}.log, then kato process restart ${name}`;
 }
 
 function dayOf(ms: number): string {

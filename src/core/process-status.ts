@@ -28,34 +28,42 @@ export type ProcessReport = {
 /** The state of every planned process: running is not enough, it must have answered and be well. */
 export function reportProcesses(
   plans: readonly Pick<ProcessPlan, 'name' | 'program'>[],
-  seen: { supervised: readonly Supervised[]; answers: readonly Readiness[]; nowMs: number },
+  seen: {
+    supervised: readonly Supervised[];
+    answers: readonly Readiness[];
+    nowMs: number;
+    /** Why nobody can be asked on the bus. */
+    busIsAway?: string | undefined;
+  },
 ): ProcessReport[] {
   return plans.map(({ name, program }) => {
     const process = seen.supervised.find((one) => one.name === program);
     const isRunning = process?.state === 'RUNNING';
     const answer = seen.answers.find((one) => one.name === name && (one.pid ?? process?.pid) === process?.pid);
     const ready = isRunning && answer !== undefined && answer.unwell === undefined;
+    const waitsFor = isRunning && answer === undefined ? seen.busIsAway : undefined;
     return {
       name,
-      state: process?.state ?? 'STOPPED',
+      state: waitsFor === undefined ? (process?.state ?? 'STOPPED') : 'WAITING',
       pid: process?.pid ?? 0,
       uptime_s: isRunning ? Math.max(0, Math.round(seen.nowMs / 1000 - process.startedAtS)) : 0,
       ready,
-      description: ready ? '' : describe(process, answer),
+      description: ready ? '' : (waitsFor ?? describe(process, answer)),
     };
   });
 }
 
-/** A role's state; UNKNOWN when its node does not answer, PARTIAL when some of its processes are stopped, ORPHANED when some run on without their supervisor. */
+/** A role's state; UNKNOWN when its node does not answer, PARTIAL when some of its processes are stopped, ORPHANED when some run on without their supervisor, WAITING when they run and the bus is away. */
 export function reportRole(
   processes: readonly ProcessReport[],
-): 'READY' | 'STARTING' | 'STOPPED' | 'PARTIAL' | 'ORPHANED' | 'UNKNOWN' {
+): 'READY' | 'STARTING' | 'WAITING' | 'STOPPED' | 'PARTIAL' | 'ORPHANED' | 'UNKNOWN' {
   if (processes.every(({ ready }) => ready)) return 'READY';
   if (processes.every(({ state }) => state === 'UNKNOWN')) return 'UNKNOWN';
   if (processes.some(({ state }) => state === 'ORPHANED')) return 'ORPHANED';
   const stopped = processes.filter(({ state }) => state === 'STOPPED' || state === 'FATAL' || state === 'EXITED');
   if (stopped.length === processes.length) return 'STOPPED';
-  return stopped.length > 0 ? 'PARTIAL' : 'STARTING';
+  if (stopped.length > 0) return 'PARTIAL';
+  return processes.every(({ ready, state }) => ready || state === 'WAITING') ? 'WAITING' : 'STARTING';
 }
 
 function describe(process: Supervised | undefined, answer: Readiness | undefined): string {

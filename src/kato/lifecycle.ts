@@ -6,17 +6,29 @@ import { applyFirewall } from '../platform/firewall.ts';
 import { closeCode, openCode } from './code.ts';
 import { compileAhead } from './compiled-code.ts';
 import { handOver, listLeftByRoot } from './hand-over.ts';
+import { endLeftCharges } from './left-charges.ts';
 import type { Node } from './node.ts';
 import { programsOf } from './programs.ts';
-import { ReadinessProbe } from './readiness.ts';
+import { BusIsAway, ReadinessProbe } from './readiness.ts';
 import { Refusal } from './refusal.ts';
 
 const READY_TIMEOUT_MS = 90_000;
 const RESTART_TIMEOUT_MS = 60_000;
+/** The Core's bus, silent for so long, is not about to answer. */
+const BUS_AWAY_MS = 10_000;
 
-export type LifecycleOptions = { readonly say: (text: string) => void; readonly signal: AbortSignal };
+export type LifecycleOptions = {
+  readonly say: (text: string) => void;
+  readonly signal: AbortSignal;
+  /** Longest wait for a bus of another node, ms. */
+  readonly awayMs?: number;
+};
 
-/** Starts processes phase by phase, each phase when the one before is ready; returns when all are. */
+/**
+ * Starts processes phase by phase, each phase when the one before is ready; returns when all are.
+ *
+ * @throws BusIsAway when all run that were to, and wait for another node's bus
+ */
 export async function startProcesses(
   node: Node,
   plans: readonly ProcessPlan[],
@@ -30,10 +42,7 @@ export async function startProcesses(
     const starting = phase.map((plan) => node.supervisor.start(plan.name));
     started.push(...starting);
     // Waiting for readiness alone would hide why a process ends at once.
-    await Promise.race([
-      probe.untilReady(processesOf(phase), { timeoutMs: READY_TIMEOUT_MS, signal: options.signal }),
-      firstFailure(starting),
-    ]);
+    await Promise.race([probe.untilReady(processesOf(phase), patience(node, options)), firstFailure(starting)]);
   }
   await Promise.all(started);
 }
@@ -44,8 +53,17 @@ export async function stopProcesses(
   plans: readonly ProcessPlan[],
   options: LifecycleOptions,
 ): Promise<void> {
+  const programs = programsWith(node, plans);
+  await stopPrograms(node, programs, options);
+  await endLeftCharges(
+    node.paths,
+    programs.map(({ name }) => name),
+  );
+}
+
+async function stopPrograms(node: Node, programs: readonly ProgramPlan[], options: LifecycleOptions): Promise<void> {
   const isSupervised = await node.supervisor.isRunning();
-  for (const phase of groupByPhase(programsWith(node, plans), 'stopPhase')) {
+  for (const phase of groupByPhase(programs, 'stopPhase')) {
     if (!isSupervised) {
       await stopOrphans(node, phase, options);
       continue;
@@ -57,8 +75,9 @@ export async function stopProcesses(
 
 /** Stops everything on this node, the supervisor last, and takes back what containers needed of the kernel. */
 export async function stopNode(node: Node, options: LifecycleOptions): Promise<void> {
-  if ((await node.supervisor.isRunning()) || (await orphansOf(node)).length > 0) {
-    await stopProcesses(node, listProcesses(node.file), options);
+  const isUp = (await node.supervisor.isRunning()) || (await orphansOf(node)).length > 0;
+  await stopProcesses(node, listProcesses(node.file), options);
+  if (isUp) {
     await node.supervisor.shutdown();
     await closeCode(node.paths);
   }
@@ -66,7 +85,11 @@ export async function stopNode(node: Node, options: LifecycleOptions): Promise<v
   await withdrawFence(node.paths.fence, ['dea', 'stager']);
 }
 
-/** Restarts processes; apps go on running and being routed meanwhile. */
+/**
+ * Restarts processes; apps go on running and being routed meanwhile.
+ *
+ * @throws BusIsAway when all were restarted, and wait for another node's bus
+ */
 export async function restartProcesses(
   node: Node,
   plans: readonly ProcessPlan[],
@@ -80,13 +103,22 @@ export async function restartProcesses(
   const arriving = programs.filter(
     (plan) => plan.outlivedByCharges && /^(STARTING|BACKOFF)$/.test(states.get(plan.name)?.state ?? ''),
   );
-  const plain = processesOf(programs.filter((plan) => !keeping.includes(plan) && !arriving.includes(plan)));
-  await stopProcesses(node, plain, options);
-  await startProcesses(node, [...plain, ...ran], options);
-  for (const plan of keeping) await succeed(node, plan, options);
-  if (arriving.length === 0) return;
-  await using probe = new ReadinessProbe(node);
-  await probe.untilReady(processesOf(arriving), { timeoutMs: READY_TIMEOUT_MS, signal: options.signal });
+  const rest = programs.filter((plan) => !keeping.includes(plan) && !arriving.includes(plan));
+  await stopPrograms(node, rest, options);
+  let away: BusIsAway | undefined;
+  // The bus that one waits for holds up no other.
+  const attempt = async (act: (options: LifecycleOptions) => Promise<void>) => {
+    try {
+      await act(away === undefined ? options : { ...options, awayMs: 0 });
+    } catch (error) {
+      if (!(error instanceof BusIsAway)) throw error;
+      away = error;
+    }
+  };
+  await attempt((patient) => startProcesses(node, [...processesOf(rest), ...ran], patient));
+  for (const plan of keeping) await attempt((patient) => succeed(node, plan, patient));
+  await attempt((patient) => awaitReady(node, arriving, patient));
+  if (away !== undefined) throw away;
 }
 
 /** Ends a process without what it looks after; its successor adopts that. */
@@ -105,8 +137,19 @@ async function succeed(node: Node, plan: ProgramPlan, options: LifecycleOptions)
     }
     await systemClock.sleep(100, options.signal);
   }
+  await awaitReady(node, [plan], options);
+}
+
+async function awaitReady(node: Node, programs: readonly ProgramPlan[], options: LifecycleOptions): Promise<void> {
+  if (programs.length === 0) return;
   await using probe = new ReadinessProbe(node);
-  await probe.untilReady(plan.processes, { timeoutMs: READY_TIMEOUT_MS, signal: options.signal });
+  await probe.untilReady(processesOf(programs), patience(node, options));
+}
+
+/** A node that has the bus itself waits for it as for all else. */
+function patience({ file }: Node, { signal, awayMs = BUS_AWAY_MS }: LifecycleOptions) {
+  const isHere = file.isMicro || file.roles.includes('primary');
+  return { timeoutMs: READY_TIMEOUT_MS, signal, ...(isHere ? {} : { awayMs }) };
 }
 
 /** These processes and those that share a program with them. */

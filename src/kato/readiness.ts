@@ -14,18 +14,30 @@ import { listProcesses, type ProcessPlan } from '../core/role-plan.ts';
 import { systemClock } from '../platform/clock.ts';
 import { silentLog } from '../platform/log.ts';
 import { isPostgresqlReady } from '../platform/postgresql.ts';
-import { canConnect } from '../platform/probe.ts';
+import { canConnect, speaksFirst } from '../platform/probe.ts';
 import { type Node, openNode } from './node.ts';
 import { programsOf } from './programs.ts';
 import { Refusal } from './refusal.ts';
 
 const FIRST_WITHIN_MS = 3000;
 
+/** Processes run, and have yet to hear from the Core's bus; they go on by themselves. */
+export class BusIsAway extends Refusal {
+  constructor(why: string) {
+    super(
+      `what was started runs, but ${why}`,
+      'it goes to work as soon as the bus answers; see `kato status` on the Core',
+    );
+  }
+}
+
 /** Watches a node's processes; holds kato's own bus connection while there is a bus. */
 export class ReadinessProbe implements AsyncDisposable {
   readonly #node: Node;
   #bus: Bus | undefined;
   #isClosed = false;
+  /** Why there is no bus, and since when. */
+  #away: { readonly why: string; readonly sinceMs: number } | undefined;
 
   constructor(node: Node) {
     this.#node = node;
@@ -34,8 +46,10 @@ export class ReadinessProbe implements AsyncDisposable {
   /** The bus, or undefined when there is none now. */
   async bus(): Promise<Bus | undefined> {
     if (this.#bus?.status() === 'connected') return this.#bus;
-    if (this.#isClosed || !(await this.#isBusUp())) return undefined;
+    if (this.#isClosed) return undefined;
     await this.#bus?.close();
+    this.#bus = undefined;
+    if (!(await this.#isBusUp())) return this.#lacks('does not answer');
     // They may be others by now.
     const { credentials } = await openNode(this.#node.paths.state);
     const { user, password, servers, caFile } = credentials.bus;
@@ -43,12 +57,25 @@ export class ReadinessProbe implements AsyncDisposable {
     try {
       const firstWithinMs = FIRST_WITHIN_MS;
       this.#bus = await connectNats({ servers, user, password, ca, name: 'kato', log: silentLog, firstWithinMs });
+      this.#away = undefined;
+      return this.#bus;
     } catch (error) {
-      // A link accepts connections although what is behind it is away; or the password was renewed, and not all of that is done.
+      // It went away just now; or the password was renewed, and not all of that is done.
       if (!(error instanceof Error)) throw error;
-      this.#bus = undefined;
+      return this.#lacks(error.name === 'AuthorizationError' ? "refuses this node's password" : 'does not answer');
     }
-    return this.#bus;
+  }
+
+  /** Why there was no bus when it was last wanted. */
+  whyAway(): string | undefined {
+    return this.#away?.why;
+  }
+
+  #lacks(what: string): undefined {
+    const { isMicro, roles, coreAddress } = this.#node.file;
+    const where = isMicro || roles.includes('primary') ? 'nats' : `the bus on the Core node (${coreAddress})`;
+    this.#away = { why: `${where} ${what}`, sinceMs: this.#away?.sinceMs ?? systemClock.nowMs() };
+    return undefined;
   }
 
   /** The state of these processes now. `timeoutMs` bounds the wait for those that do not answer. */
@@ -56,19 +83,27 @@ export class ReadinessProbe implements AsyncDisposable {
     const { supervisor } = this.#node;
     const supervised = (await supervisor.isRunning()) ? await supervisor.list() : await this.#orphans(plans);
     const answers = supervised.some(({ state }) => state === 'RUNNING') ? await this.#answers(plans, timeoutMs) : [];
-    return reportProcesses(plans, { supervised, answers, nowMs: systemClock.nowMs() });
+    return reportProcesses(plans, { supervised, answers, nowMs: systemClock.nowMs(), busIsAway: this.#away?.why });
   }
 
   /**
    * Waits until these processes are ready.
    *
-   * @throws Refusal naming those that are not, with where to look
+   * @param options.awayMs with it, the wait ends when the bus was away for so long and nothing else is missing
+   * @throws BusIsAway then; Refusal naming those that are not ready, with where to look
    */
-  async untilReady(plans: readonly ProcessPlan[], options: { timeoutMs: number; signal?: AbortSignal }): Promise<void> {
+  async untilReady(
+    plans: readonly ProcessPlan[],
+    options: { timeoutMs: number; awayMs?: number; signal?: AbortSignal },
+  ): Promise<void> {
     const endMs = systemClock.nowMs() + options.timeoutMs;
     for (;;) {
       const late = (await this.look(plans, 500)).filter(({ ready }) => !ready);
       if (late.length === 0) return;
+      const { awayMs = Number.POSITIVE_INFINITY } = options;
+      if (this.#away !== undefined && systemClock.nowMs() - this.#away.sinceMs >= awayMs) {
+        if (late.every(({ state }) => state === 'WAITING')) throw new BusIsAway(this.#away.why);
+      }
       // Nobody waits any more, when a process that was started has failed meanwhile.
       if (systemClock.nowMs() >= endMs || this.#isClosed) throw notReady(this.#node, late, options.timeoutMs);
       await systemClock.sleep(100, options.signal);
@@ -116,7 +151,8 @@ export class ReadinessProbe implements AsyncDisposable {
 
   #isBusUp(): Promise<boolean> {
     const host = this.#node.file.roles.includes('primary') ? '127.0.0.1' : linkHost;
-    return canConnect({ host, port: this.#node.config.bus.port });
+    // A link accepts connections although what is behind it is away.
+    return speaksFirst({ host, port: this.#node.config.bus.port }, FIRST_WITHIN_MS);
   }
 }
 

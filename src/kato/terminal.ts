@@ -52,7 +52,7 @@ export function coloured(state: string): string {
   if (environment.noColor || !process.stdout.isTTY) return state;
   const word = state.trim();
   const colour =
-    word === 'READY' || word === 'RUNNING' ? 'green' : word === 'STARTING' || word === 'PARTIAL' ? 'yellow' : 'red';
+    word === 'READY' || word === 'RUNNING' ? 'green' : /^(STARTING|WAITING|PARTIAL)$/.test(word) ? 'yellow' : 'red';
   return styleText(colour, state);
 }
 

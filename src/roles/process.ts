@@ -51,7 +51,9 @@ export async function runProcess(
 }
 
 async function runRole(boot: Boot, load: () => Promise<Role>, fall: () => void): Promise<void> {
-  const bus = await connect(boot);
+  const bus = await Promise.race([connect(boot), stopped(boot.stop)]);
+  // Told to end while the bus was still awaited: there is nothing to stop.
+  if (bus === undefined) return;
   await using stack = new AsyncDisposableStack();
   stack.defer(() => bus.close());
   // A bus that went away is waited for; one that refuses the password takes no other from this process.
@@ -63,6 +65,13 @@ async function runRole(boot: Boot, load: () => Promise<Role>, fall: () => void):
   stack.defer(() => watching[Symbol.dispose]());
   using _copy = followLiveSettings(boot, bus);
   await runParts(await (await load())(boot, bus), boot.stop, boot.log);
+}
+
+function stopped(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
 }
 
 /** A password that was renewed while this node was away is asked for by the node's certificate. */

@@ -70,11 +70,28 @@ describe('the Core is lost for a while', () => {
       await new Promise((done) => setTimeout(done, 200));
     }
     assert.deepEqual([...new Set(await states(worker, cluster.core.address))], ['UNKNOWN']);
+    assert.deepEqual([...new Set(await states(worker, worker.address))], ['WAITING']);
     assert.equal(await answer(), '200');
+  });
+
+  test('meanwhile roles of another node restart and stop as ever', { timeout: 240_000 }, async () => {
+    const restart = async (...roles: string[]) => {
+      const { stdout } = succeeded(await worker.kato(['restart', ...roles, '--json'], { timeoutMs: 80_000 }));
+      const { state, because } = JSON.parse(stdout);
+      assert.equal(state, 'WAITING');
+      assert.match(because, /the bus on the Core node \([\d.]+\) does not answer/);
+    };
+    await restart();
+    // What waits for the bus leaves its charges to the next one too.
+    await restart('router');
+    assert.equal(await answer(), '200');
+    succeeded(await worker.kato(['stop', 'router']));
+    assert.equal(await answer(), '000');
   });
 
   test('it returns: the other node is there by itself, and takes work', { timeout: 240_000 }, async () => {
     succeeded(await cluster.core.kato(['start'], { timeoutMs: 180_000 }));
+    succeeded(await worker.kato(['start', 'router'], { timeoutMs: 120_000 }));
     await untilWorkerIsReady(cluster.core);
     assert.equal(await answer(), '200');
     const { stdout } = succeeded(await cluster.core.stackato(['scale', 'static-site', '-i', '2']));

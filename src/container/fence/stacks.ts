@@ -2,12 +2,12 @@ import { mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exec } from '../../platform/exec.ts';
+import { withFileLock } from '../../platform/file-lock.ts';
 import { exists, isMissing } from '../../platform/files.ts';
 import type { Random } from '../../platform/random.ts';
 import { ContainerError } from '../container.ts';
 import { failure } from './failure.ts';
 import { ID_OFFSET } from './id-ranges.ts';
-import { withFileLock } from './lock.ts';
 import type { Layout } from './naming.ts';
 import { namesIn, type Store } from './store.ts';
 

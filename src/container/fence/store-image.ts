@@ -1,11 +1,11 @@
 import { readFile, rename, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
 import { growableBytes, grownSize, type StoreSpace } from '../../core/store-growth.ts';
 import { type ExecError, exec } from '../../platform/exec.ts';
+import { withFileLock } from '../../platform/file-lock.ts';
 import { isMissing } from '../../platform/files.ts';
 import type { Log } from '../../platform/log.ts';
 import { ContainerError } from '../container.ts';
 import { btrfs } from './btrfs-commands.ts';
-import { withFileLock } from './lock.ts';
 import type { Layout } from './naming.ts';
 
 const MB = 1024 * 1024;

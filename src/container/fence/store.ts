@@ -2,12 +2,12 @@ import { chmod, mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { type ExecError, exec } from '../../platform/exec.ts';
+import { withFileLock } from '../../platform/file-lock.ts';
 import { exists, isMissing } from '../../platform/files.ts';
 import type { Log } from '../../platform/log.ts';
 import { ContainerError } from '../container.ts';
 import { btrfs, parseUsage } from './btrfs-commands.ts';
 import { failure } from './failure.ts';
-import { withFileLock } from './lock.ts';
 import type { Layout } from './naming.ts';
 import { StoreImage } from './store-image.ts';
 

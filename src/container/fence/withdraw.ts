@@ -19,9 +19,14 @@ import { listDevices } from './sweep.ts';
  * Nothing may use these pools meanwhile.
  */
 export async function withdrawFence(directory: string, pools: readonly PoolName[]): Promise<void> {
-  for (const pool of pools) await withdrawPool(directory, pool);
+  await endContainers(directory, pools);
   const { store } = layoutOf(directory, '');
   if (await isMountPoint(store)) await exec(['umount', store]);
+}
+
+/** Ends the containers of these pools, and takes what they needed out of the kernel; the store stays mounted. */
+export async function endContainers(directory: string, pools: readonly PoolName[]): Promise<void> {
+  for (const pool of pools) await withdrawPool(directory, pool);
 }
 
 async function withdrawPool(directory: string, pool: PoolName): Promise<void> {

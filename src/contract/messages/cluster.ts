@@ -4,7 +4,9 @@ import Type from 'typebox';
 /** What one supervised process is doing. */
 export const ProcessStatus = Type.Object({
   name: Type.String(),
-  state: Type.String({ description: 'STOPPED, STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL' }),
+  state: Type.String({
+    description: 'STOPPED, STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL; WAITING: runs, the bus is away',
+  }),
   pid: Type.Integer({ description: '0 when not running' }),
   uptime_s: Type.Integer(),
   ready: Type.Boolean({ description: 'answers its readiness check' }),

@@ -24,12 +24,20 @@ export async function readTopology(node: Pick<Node, 'file' | 'paths'>): Promise<
 
 /** The nodes as this node can know them at once: the Core asks its registry; when that is away, and elsewhere, the copy. */
 export async function knownTopology(node: Pick<Node, 'file' | 'paths'>): Promise<Topology | undefined> {
-  const copied = await findTopology(node.paths);
-  if (copied === undefined || node.file.isMicro || !node.file.roles.includes('primary')) return copied;
-  return readTopology(node).catch((error: unknown) => {
-    if (error instanceof Refusal) return copied;
-    throw error;
-  });
+  if (!node.file.isMicro && node.file.roles.includes('primary')) return (await askedOrCopied(node)).topology;
+  return findTopology(node.paths);
+}
+
+/** The nodes as the registry has them; this node's copy, and why, when that does not answer. */
+export async function askedOrCopied(
+  node: Pick<Node, 'file' | 'paths'>,
+): Promise<{ topology: Topology | undefined; why?: Refusal }> {
+  try {
+    return { topology: await readTopology(node) };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { topology: await findTopology(node.paths), why: error };
+  }
 }
 
 /** The Core's node registry, as the Core's own kato reaches it, or that of another node over its link. */

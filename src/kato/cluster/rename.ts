@@ -9,7 +9,7 @@ import { readJsonIfExists, writeFileAtomic } from '../../platform/files.ts';
 import type { Paths } from '../../platform/paths.ts';
 import { callSigned } from '../api-client.ts';
 import { changeConfig } from '../config-client.ts';
-import { type LifecycleOptions, restartProcesses } from '../lifecycle.ts';
+import { type LifecycleOptions, restartProcesses, startProcesses } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { copySettings } from '../settings-copy.ts';
@@ -47,7 +47,10 @@ type Renaming = Static<typeof Renaming>;
 export async function renameCluster(node: Node, options: RenameOptions): Promise<Renamed> {
   const { domain: to, say } = options;
   requireCore(node);
-  const from = await beginRenaming(node, to);
+  const { from, wasCutShort } = await beginRenaming(node, to);
+  const plans = listProcesses(node.file).filter(({ name }) => effectOf('cluster.domain').processes.includes(name));
+  // It may have been cut short while they restarted.
+  if (wasCutShort) await startProcesses(node, plans, options);
   say('moving the addresses of apps');
   const moved = await renameDomain(node, { from, to, keeps: options.keepsAddresses });
   await changeConfig(node, { path: 'cluster.domain', value: to });
@@ -57,7 +60,6 @@ export async function renameCluster(node: Node, options: RenameOptions): Promise
     const made = await ensureCertificates(renamed, { domains });
     if (made) say('made certificates for the new domain');
   }
-  const plans = listProcesses(node.file).filter(({ name }) => effectOf('cluster.domain').processes.includes(name));
   if (options.restarts) await restartProcesses(renamed, plans, options);
   const nodes = options.restarts ? await runOnOthers(renamed, ['node', 'update'], options) : [];
   await rm(journal(node.paths), { force: true });
@@ -72,7 +74,7 @@ function requireCore({ file }: Node): void {
 const journal = (paths: Paths) => join(paths.setup, 'rename.json');
 
 /** The domain that is left; what an interrupted renaming left is known from its journal. */
-async function beginRenaming({ paths }: Node, to: string): Promise<string> {
+async function beginRenaming({ paths }: Node, to: string): Promise<{ from: string; wasCutShort: boolean }> {
   const value = await readJsonIfExists(journal(paths));
   const pending = value === undefined ? undefined : decode(Renaming, value, journal(paths));
   if (pending !== undefined && pending.to !== to && pending.from !== to) {
@@ -85,7 +87,7 @@ async function beginRenaming({ paths }: Node, to: string): Promise<string> {
   const from = pending === undefined ? current : pending.to === to ? pending.from : pending.to;
   const begun: Renaming = { from, to };
   await writeFileAtomic(journal(paths), `${JSON.stringify(begun)}\n`, 0o600);
-  return from;
+  return { from, wasCutShort: pending !== undefined };
 }
 
 async function renameDomain(node: Node, wanted: { from: string; to: string; keeps: boolean }): Promise<DomainRenamed> {

@@ -10,7 +10,7 @@ import { attach } from '../cluster/attach.ts';
 import { detach } from '../cluster/detach.ts';
 import { formatToken } from '../cluster/join-client.ts';
 import { changeMembership } from '../cluster/membership.ts';
-import { RegistryClient, readTopology } from '../cluster/registry-client.ts';
+import { askedOrCopied, RegistryClient } from '../cluster/registry-client.ts';
 import { nodesNamed } from '../cluster/remote.ts';
 import { retire } from '../cluster/retire.ts';
 import { restartProcesses } from '../lifecycle.ts';
@@ -185,7 +185,11 @@ function listCommand(group: Command): void {
     .description(describe('Lists the nodes of the cluster and their roles.', 'kato node list', 'kato node list --json'))
     .action(async (_flags: unknown, command: Command) => {
       const node = await openNode();
-      const { nodes, core } = await readTopology(node);
+      const terminal = terminalOf(command);
+      const { topology, why } = await askedOrCopied(node);
+      if (topology === undefined) throw why;
+      if (why !== undefined) terminal.say(`${why.message}: these are the nodes as this one last heard of them`);
+      const { nodes, core } = topology;
       const rows = nodes.map(({ id, index, address, name, roles }) => [
         String(index),
         address,
@@ -193,7 +197,7 @@ function listCommand(group: Command): void {
         roles.join(' '),
         id === core ? 'Core' : '',
       ]);
-      terminalOf(command).result(table([['NODE', 'ADDRESS', 'NAME', 'ROLES', ''], ...rows]), nodes);
+      terminal.result(table([['NODE', 'ADDRESS', 'NAME', 'ROLES', ''], ...rows]), nodes);
     });
 }
 

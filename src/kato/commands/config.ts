@@ -43,7 +43,8 @@ function getCommand(group: Command): void {
     )
     .action(async (path: string | undefined, _options: unknown, command: Command) => {
       const node = await openNode();
-      const value = path !== undefined && isCoreSetting(path) ? await describeDatabaseUrl() : await read(node, path);
+      const value =
+        path !== undefined && isCoreSetting(path) ? await describeDatabaseUrl() : await read(node, path, command);
       terminalOf(command).result(typeof value === 'string' ? value : JSON.stringify(value, null, 2), value);
     });
 }
@@ -170,10 +171,12 @@ async function ask(path: string, isSecret: boolean): Promise<string> {
 }
 
 /** As the primary has them; from this node's copy while it does not answer. */
-async function read(node: Node, path: string | undefined): Promise<unknown> {
+async function read(node: Node, path: string | undefined, command: Command): Promise<unknown> {
   await using probe = new ReadinessProbe(node);
   const bus = await probe.bus();
   const now = bus === undefined ? undefined : await findConfig(bus);
+  if (now === undefined)
+    terminalOf(command).say('the primary does not answer: these are the settings as this node last heard them');
   const config = now?.config ?? node.config;
   if (path === undefined) return config;
   if (Object.hasOwn(secretSettings, path)) {

@@ -5,7 +5,8 @@ import { keepAddress } from '../cluster/update.ts';
 import { finishData } from '../data/unfinished.ts';
 import { restartProcesses, startProcesses, stopNode, stopProcesses } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
-import { Refusal } from '../refusal.ts';
+import { BusIsAway } from '../readiness.ts';
+import { formatRefusal, Refusal } from '../refusal.ts';
 import { finishRegeneration } from '../regenerate.ts';
 import { readRoleGroups } from '../role-groups.ts';
 import { refreshAddress } from '../setup/state-folder.ts';
@@ -48,10 +49,21 @@ function add(program: Command, name: string, what: string, action: Action): void
     .action(async (roles: string[], _options: unknown, command: Command) => {
       const terminal = terminalOf(command);
       const startedMs = systemClock.nowMs();
-      const state = await action(roles, terminal);
+      const { state, because } = await orWaiting(() => action(roles, terminal));
       const tookMs = systemClock.nowMs() - startedMs;
-      terminal.result(`${state} (${formatElapsed(tookMs)})`, { state, roles, tookMs });
+      const text = `${state} (${formatElapsed(tookMs)})${because === undefined ? '' : `: ${because}`}`;
+      terminal.result(text, { state, roles, tookMs, ...(because === undefined ? {} : { because }) });
     });
+}
+
+/** What was started and waits for the Core's bus alone is WAITING: nothing more can be done here, also not at boot. */
+export async function orWaiting(act: () => Promise<string>): Promise<{ state: string; because?: string }> {
+  try {
+    return { state: await act() };
+  } catch (error) {
+    if (error instanceof BusIsAway) return { state: 'WAITING', because: formatRefusal(error) };
+    throw error;
+  }
 }
 
 /** A machine that was moved to another network goes by its new address; the Core must be told which one that is. */

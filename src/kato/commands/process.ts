@@ -7,6 +7,7 @@ import { ReadinessProbe } from '../readiness.ts';
 import { Refusal } from '../refusal.ts';
 import { coloured, table } from '../terminal.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
+import { orWaiting } from './lifecycle.ts';
 
 const FOR_EVER_MS = 10 * 365 * 86_400_000;
 
@@ -32,9 +33,13 @@ export function processCommand(program: Command, context: CommandContext): void 
         const plans = withSharers(node, plansNamed(node, names));
         const others = plans.filter((plan) => !names.includes(plan.name)).map((plan) => plan.name);
         if (others.length > 0) terminal.say(`${others.join(', ')}: shares a process with these, so it goes along`);
-        await act(node, plans, { say: terminal.say, signal: context.signal });
-        const all = plans.map((plan) => plan.name);
-        terminal.result(`${all.join(', ')}: ${name === 'stop' ? 'STOPPED' : 'READY'}`, { processes: all });
+        const { state, because } = await orWaiting(async () => {
+          await act(node, plans, { say: terminal.say, signal: context.signal });
+          return name === 'stop' ? 'STOPPED' : 'READY';
+        });
+        const processes = plans.map((plan) => plan.name);
+        const text = `${processes.join(', ')}: ${state}${because === undefined ? '' : `: ${because}`}`;
+        terminal.result(text, { processes, state, ...(because === undefined ? {} : { because }) });
       });
   }
 }

@@ -54,21 +54,22 @@ function ownReport(node: Node, processes: ProcessReport[]): NodeReport {
 
 /** Every node of the cluster, those that do not answer too; this one counts as we see it ourselves. */
 async function allNodes(node: Node, probe: ReadinessProbe, own: NodeReport): Promise<NodeReport[]> {
-  const bus = await probe.bus();
+  const bus = probe.whyAway() === undefined ? await probe.bus() : undefined;
   const found =
     bus === undefined ? [] : await bus.request(subjects.nodeFind, [], {}, { timeoutMs: GATHER_MS, expected: 10_000 });
   const others = found.filter((one) => one.node !== own.node);
   const heard = new Set([own.node, ...others.map((one) => one.node)]);
   const { nodes } = (await knownTopology(node)) ?? { nodes: [] };
-  const silent = nodes.filter(({ id }) => !heard.has(id)).map(silentNode);
+  const why = probe.whyAway() === undefined ? 'the node does not answer' : `can not be asked: ${probe.whyAway()}`;
+  const silent = nodes.filter(({ id }) => !heard.has(id)).map((one) => silentNode(one, why));
   return [own, ...others, ...silent].sort((a, b) => indexIn(nodes, a) - indexIn(nodes, b));
 }
 
 /** A node of the cluster that did not answer: nothing is known of its processes. */
-function silentNode({ id, address, roles }: TopologyNode): NodeReport {
+function silentNode({ id, address, roles }: TopologyNode, description: string): NodeReport {
   const processes = listProcesses({ roles }).map(({ name }) => ({
     ...{ name, state: 'UNKNOWN', pid: 0, uptime_s: 0, ready: false },
-    description: 'the node does not answer',
+    description,
   }));
   return { node: id, address, version: '', roles, processes };
 }
@@ -89,9 +90,12 @@ function formatNode(report: NodeReport, isNamed: boolean): string {
   const rows = rolesOf(report).map(({ role, state }) => {
     const names = listRoleProcesses(role).map(({ name }) => name);
     const late = report.processes.filter(({ name, ready }) => names.includes(name) && !ready);
-    const why = late.map(
-      ({ name, state: is, description }) => `${name} ${is.toLowerCase()}${description ? `, ${description}` : ''}`,
-    );
+    const why = Object.entries(
+      Object.groupBy(
+        late,
+        ({ state: is, description }) => `${is.toLowerCase()}${description ? `, ${description}` : ''}`,
+      ),
+    ).map(([what, same = []]) => `${same.map(({ name }) => name).join(', ')} ${what}`);
     return [role, coloured(state.padEnd(8)), why.join('; ')];
   });
   return `${isNamed ? `${report.address} (${report.node.slice(0, 8)})\n` : ''}${table([['ROLE', 'STATE', ''], ...rows])}`;
