@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { platformVersion } from '../contract/version.ts';
 import { isRecorded } from '../core/command-record.ts';
 import { takeNodeNames } from '../core/node-commands.ts';
+import { whenUnread } from '../platform/unread.ts';
 import { runOnNodes } from './cluster/fan-out.ts';
 import { tellCommand } from './cluster/teller.ts';
 import { configCommand } from './commands/config.ts';
@@ -24,6 +25,7 @@ import { versionCommand } from './commands/version.ts';
 import { rememberCommand } from './history-file.ts';
 import { formatRefusal, Refusal } from './refusal.ts';
 
+const UNREAD = 141;
 const EXAMPLES = `
 Examples:
   kato node setup micro        turn this machine into a micro cloud
@@ -36,9 +38,15 @@ Examples:
 /**
  * The cluster administrator's command.
  *
- * @returns the exit code: 0 done, 1 refused or failed, 2 wrong use
+ * @returns the exit code: 0 done, 1 refused or failed, 2 wrong use, 141 when nobody read what it said
  */
-export async function kato(args: string[], signal: AbortSignal): Promise<number> {
+export async function kato(args: string[], ended: AbortSignal): Promise<number> {
+  const unread = whenUnread(process.stdout, process.stderr);
+  const code = await runKato(args, AbortSignal.any([ended, unread]));
+  return unread.aborted && !ended.aborted ? UNREAD : code;
+}
+
+async function runKato(args: string[], signal: AbortSignal): Promise<number> {
   try {
     if (args[0] === 'tell') return await tellCommand(args[1] ?? '', args.slice(2));
     const named = takeNodeNames(args);

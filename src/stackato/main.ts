@@ -4,6 +4,7 @@ import { platformVersion } from '../contract/version.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { environment } from '../platform/config.ts';
 import { pathsOf } from '../platform/paths.ts';
+import { whenUnread } from '../platform/unread.ts';
 import { ApiError, ClientError } from './client-error.ts';
 import { appCommands } from './commands/apps.ts';
 import { addGlobals, type Run } from './commands/command.ts';
@@ -62,18 +63,6 @@ export async function stackato(args: readonly string[], signal: AbortSignal): Pr
   });
   if (unread.aborted && !signal.aborted) return UNREAD;
   return code === INTERRUPTED ? (SIGNALLED.get(signal.reason) ?? code) : code;
-}
-
-/** Fires when nobody reads the output any more, as with `| head`, or when the terminal is gone. */
-function whenUnread(...streams: readonly NodeJS.WriteStream[]): AbortSignal {
-  const unread = new AbortController();
-  for (const stream of streams) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
-      unread.abort();
-    });
-  }
-  return unread.signal;
 }
 
 /** The same in given surroundings. */
