@@ -148,10 +148,17 @@ describe('a micro cloud', () => {
     assert.equal(stdout, '');
     const stopped = await cloud.node.kato(['status']);
     assert.equal(stopped.code, 1);
-    assert.match(stopped.stdout, /STOPPED/);
+    assert.match(stopped.stdout, /STOPPED[\s\S]*next: kato start/);
+    const setUp = ['node', 'setup', 'micro', '--yes'];
+    assert.equal((await cloud.node.kato(setUp, { killAt: /Certificates/ })).code, null);
     await ok(cloud.node.kato(['start']));
     await cloud.untilStatus(WELCOME, 200, 60_000);
     await cloud.untilStatus('story.stackato.localhost', 200, 60_000);
+    const unfinished = await cloud.node.kato(['status']);
+    assert.equal(unfinished.code, 1);
+    assert.match(unfinished.stdout, /READY[\s\S]*set-up was not finished; run it again: kato node setup micro/);
+    await ok(cloud.node.kato(setUp));
+    await ok(cloud.node.kato(['status']));
   });
 
   test('containers, droplets and databases move to another disk', { timeout: 300_000 }, async () => {

@@ -22,6 +22,7 @@ import { Refusal } from '../refusal.ts';
 import { installBootService } from '../setup/boot-service.ts';
 import { ensureLinks } from '../setup/links.ts';
 import { checkMachine } from '../setup/machine.ts';
+import { beginSetUp, endSetUp } from '../setup/marks.ts';
 import { installPackages, installRolePackages } from '../setup/packages.ts';
 import { checkPorts } from '../setup/ports.ts';
 import { roleSteps } from '../setup/role-steps.ts';
@@ -70,6 +71,7 @@ export async function attach(
   };
   await refuseOtherCluster(paths, options);
   await runSteps(attachSteps(paths, options), context);
+  await endSetUp(paths);
   for (const note of context.notes) terminal.say(`note: ${note}`);
   return (await context.node()).file;
 }
@@ -80,7 +82,14 @@ function attachSteps(paths: Paths, options: AttachOptions): Step[] {
     installPackages,
     installRolePackages,
     { title: 'Leave the micro cloud', run: (context) => leaveMicroCloud(paths, context) },
-    { title: `Join the cluster of ${options.coreAddress}`, run: () => joinCluster(paths, options) },
+    {
+      title: `Join the cluster of ${options.coreAddress}`,
+      run: async () => {
+        const outcome = await joinCluster(paths, options);
+        await beginSetUp(paths, `kato node attach ${options.coreAddress} -e ${options.roles.join(',')}`);
+        return outcome;
+      },
+    },
     checkPorts,
     ...roleSteps,
     {

@@ -11,6 +11,7 @@ import { knownTopology } from '../cluster/registry-client.ts';
 import { findBackupStatus } from '../data/backup.ts';
 import { type Node, openNode } from '../node.ts';
 import { ReadinessProbe } from '../readiness.ts';
+import { findUnfinishedSetUp } from '../setup/marks.ts';
 import { coloured, table } from '../terminal.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 
@@ -35,10 +36,21 @@ export function statusCommand(program: Command, context: CommandContext): void {
       const texts = nodes.map((one) => formatNode(one, nodes.length > 1));
       if (backup !== undefined)
         texts.push(`backups: ${backup.state === 'good' ? '' : `${backup.state.toUpperCase()}: `}${backup.text}`);
-      const withBackup = value.map((one) => (one.node === own.node && backup ? { ...one, backup } : one));
-      terminalOf(command).result(texts.join('\n\n'), options.all ? withBackup : withBackup[0]);
-      if (nodes.some((one) => rolesOf(one).some(({ state }) => state !== 'READY'))) context.outcome.code = 1;
+      const hint = await findHint(node);
+      if (hint !== undefined) texts.push(hint);
+      const more = { ...(backup === undefined ? {} : { backup }), ...(hint === undefined ? {} : { hint }) };
+      const withMore = value.map((one) => (one.node === own.node ? { ...one, ...more } : one));
+      terminalOf(command).result(texts.join('\n\n'), options.all ? withMore : withMore[0]);
+      if (hint !== undefined || nodes.some((one) => rolesOf(one).some(({ state }) => state !== 'READY')))
+        context.outcome.code = 1;
     });
+}
+
+/** What this node waits for. */
+async function findHint({ paths, supervisor }: Node): Promise<string | undefined> {
+  const unfinished = await findUnfinishedSetUp(paths);
+  if (unfinished !== undefined) return `set-up was not finished; run it again: ${unfinished}`;
+  return (await supervisor.isRunning()) ? undefined : 'nothing of the platform runs on this machine; next: kato start';
 }
 
 /** How the backups of the control database are, on the node that keeps it. */
@@ -89,7 +101,7 @@ function rolesOf({ roles, processes }: NodeReport): { role: string; state: strin
 function formatNode(report: NodeReport, isNamed: boolean): string {
   const rows = rolesOf(report).map(({ role, state }) => {
     const names = listRoleProcesses(role).map(({ name }) => name);
-    const late = report.processes.filter(({ name, ready }) => names.includes(name) && !ready);
+    const late = report.processes.filter(({ name, ready }) => names.includes(name) && !ready && state !== 'STOPPED');
     const why = Object.entries(
       Object.groupBy(
         late,

@@ -18,6 +18,7 @@ import { makeDatabase } from './database.ts';
 import { findNewAdmin, forgetAdminPassword, isLeftToOthers, makeFirstAdmin, makeOrganization } from './first-admin.ts';
 import { makeLinks } from './links.ts';
 import { checkMachine } from './machine.ts';
+import { endSetUp } from './marks.ts';
 import { installPackages } from './packages.ts';
 import { checkPorts } from './ports.ts';
 import { findSetupPassword, forgetSetupPassword } from './setup-password.ts';
@@ -66,6 +67,7 @@ export async function setUpFirstNode(
   };
   await runSteps(options.kind === 'micro' ? microSteps : coreSteps, context);
   const node = await context.node();
+  await endSetUp(node.paths);
   const admin = await findNewAdmin(node, context.options);
   const forOthers = isLeftToOthers(context.options) ? await findSetupPassword(node.paths) : undefined;
   for (const note of context.notes) terminal.say(`note: ${note}`);

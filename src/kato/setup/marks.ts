@@ -1,6 +1,6 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing } from '../../platform/files.ts';
+import { isMissing, readTextIfExists } from '../../platform/files.ts';
 import { writeOwnedFile } from '../../platform/owned-files.ts';
 import type { Paths } from '../../platform/paths.ts';
 
@@ -23,4 +23,20 @@ export async function leaveMark(paths: Paths, name: string, content = ''): Promi
 /** The step has something to do again. */
 export async function removeMark(paths: Paths, name: string): Promise<void> {
   await rm(join(paths.setup, name), { force: true });
+}
+
+const UNFINISHED = 'unfinished';
+
+/** Notes that set-up began; `command` finishes it. */
+export async function beginSetUp(paths: Paths, command: string): Promise<void> {
+  await leaveMark(paths, UNFINISHED, command);
+}
+
+export async function endSetUp(paths: Paths): Promise<void> {
+  await removeMark(paths, UNFINISHED);
+}
+
+/** The command that finishes a set-up which was interrupted. */
+export async function findUnfinishedSetUp(paths: Paths): Promise<string | undefined> {
+  return readTextIfExists(join(paths.setup, UNFINISHED));
 }

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { busPassword } from '../../bus/server-config.ts';
 import { ClusterConfig } from '../../contract/config.ts';
 import { decode } from '../../contract/decode.ts';
+import { systemHosts } from '../../contract/hosts.ts';
 import { CredentialsFile, type NodeFile } from '../../contract/node.ts';
 import { busUserNames } from '../../core/bus-permissions.ts';
 import { coreRoles, microRoles, planRoleChange, type RoleGroups, resolveRoles } from '../../core/role-plan.ts';
@@ -21,6 +22,7 @@ import type { Node } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { ensureRoleGroupsFile, readRoleGroups } from '../role-groups.ts';
 import { findTopology } from '../topology-file.ts';
+import { beginSetUp } from './marks.ts';
 import { readOrMakeSecrets, type Secrets } from './secrets.ts';
 import type { SetupContext, SetupOptions, Step } from './step.ts';
 
@@ -33,6 +35,9 @@ export const writeState: Step = {
     const paths = pathsOf(context.options.state);
     const [stackato, postgres] = [await ensureUser('stackato'), await getUser('postgres')];
     await makeFolders(paths, { stackato, postgres });
+    const { kind, domain } = context.options;
+    const endpoint = kind === 'core' && domain !== undefined ? ` ${systemHosts(domain).api}` : '';
+    await beginSetUp(paths, `kato node setup ${kind}${endpoint}`);
     const wrote = [await writeNodeFile(paths, context), await writeClusterFile(paths, context, stackato)];
     wrote.push(await writeCredentials(paths, stackato, { busPort: (await plannedConfig(context)).bus.port }));
     await openCode(paths);
