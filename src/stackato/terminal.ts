@@ -49,12 +49,14 @@ export class Terminal {
 
   /** The command's answer: one JSON document, or what `show` says. */
   answer(value: unknown, show: () => void): void {
+    this.#clear();
     if (this.isJson) this.#options.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
     else show();
   }
 
   /** Raw output, as it came. */
   write(text: string | Buffer): void {
+    this.#clear();
     this.#options.stdout.write(text);
   }
 
