@@ -39,9 +39,12 @@ describe('a cluster that is renamed, moved and given new secrets', () => {
 
   test('an app goes along to another domain, also when the renaming is killed and told again', async () => {
     await refused(core, ['node', 'rename', 'api.com'], /no host name of an API/);
+    await refused(core, ['node', 'rename', core.address], /no host name of an API/);
     await refused(dea, ['node', 'rename', `api.${DOMAIN}`], /on its Core node/);
     await cutOff(core, ['node', 'rename', `api.${DOMAIN}`], join(core.state, 'setup', 'rename.json'));
     await refused(core, ['node', 'rename', 'api.other.localhost'], /was cut short/);
+    // As when it was killed while they restarted.
+    succeeded(await core.kato(['process', 'stop', 'controller']));
     const { stdout } = succeeded(await core.kato(['node', 'rename', `api.${DOMAIN}`, '--json']));
     const renamed = JSON.parse(stdout);
     assert.deepEqual([renamed.to, renamed.apps, renamed.nodes[0].done], [DOMAIN, 1, true]);

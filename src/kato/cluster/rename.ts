@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import Type, { type Static } from 'typebox';
 import { decode } from '../../contract/decode.ts';
 import { DomainRenamed } from '../../contract/domain-rename.ts';
+import { describeNode } from '../../core/cluster-rules.ts';
 import { effectOf } from '../../core/config-effect.ts';
 import { listProcesses } from '../../core/role-plan.ts';
 import { readJsonIfExists, writeFileAtomic } from '../../platform/files.ts';
@@ -15,6 +16,7 @@ import { Refusal } from '../refusal.ts';
 import { copySettings } from '../settings-copy.ts';
 import { ensureCertificates } from '../setup/certificates.ts';
 import { type OtherNode, runOnOthers } from './others.ts';
+import { knownTopology } from './registry-client.ts';
 
 export type RenameOptions = LifecycleOptions & {
   readonly domain: string;
@@ -47,6 +49,7 @@ type Renaming = Static<typeof Renaming>;
 export async function renameCluster(node: Node, options: RenameOptions): Promise<Renamed> {
   const { domain: to, say } = options;
   requireCore(node);
+  if (!options.renewsCertificates) await refuseBalancer(node);
   const { from, wasCutShort } = await beginRenaming(node, to);
   const plans = listProcesses(node.file).filter(({ name }) => effectOf('cluster.domain').processes.includes(name));
   // It may have been cut short while they restarted.
@@ -56,7 +59,8 @@ export async function renameCluster(node: Node, options: RenameOptions): Promise
   await changeConfig(node, { path: 'cluster.domain', value: to });
   const renamed = await copySettings(node);
   if (options.renewsCertificates) {
-    const domains = options.keepsAddresses && from !== to ? [to, from] : [to];
+    // Load balancers know routers by the old domain until they have heard of the new one.
+    const domains = from === to ? [to] : [to, from];
     const made = await ensureCertificates(renamed, { domains });
     if (made) say('made certificates for the new domain');
   }
@@ -69,6 +73,15 @@ export async function renameCluster(node: Node, options: RenameOptions): Promise
 function requireCore({ file }: Node): void {
   if (file.roles.includes('primary')) return;
   throw new Refusal(`the cluster is renamed on its Core node, ${file.coreAddress}`, 'run the same command there');
+}
+
+async function refuseBalancer(node: Node): Promise<void> {
+  const balancer = (await knownTopology(node))?.nodes.find(({ roles }) => roles.includes('load_balancer'));
+  if (balancer === undefined) return;
+  throw new Refusal(
+    `the load balancer ${describeNode(balancer)} knows routers by the domain in their certificates, and would find none; nothing was changed`,
+    'run it without --skip-certificates',
+  );
 }
 
 const journal = (paths: Paths) => join(paths.setup, 'rename.json');
