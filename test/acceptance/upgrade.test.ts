@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { platformVersion } from '../../src/contract/version.ts';
+import { exec } from '../../src/platform/exec.ts';
 import { admin, Cluster, succeeded } from '../lab/cluster.ts';
 import { copyCheckout, type LabNode } from '../lab/node.ts';
 
 const HOST = 'websocket-chat.stackato.localhost';
-const NEWER = `${platformVersion.replace(/\d+$/, (patch) => String(Number(patch) + 1))}`;
+const later = (by: number) => platformVersion.replace(/\d+$/, (patch) => String(Number(patch) + by));
+const NEWER = later(1);
 const UPGRADE_MS = 900_000;
 
 describe('an upgrade of a cluster, node by node', () => {
@@ -34,13 +36,11 @@ describe('an upgrade of a cluster, node by node', () => {
   });
 
   /** A release of this version, packed by itself. */
-  async function pack(version: string): Promise<string> {
+  async function pack(version: string, recipe = (text: string) => text): Promise<string> {
     const code = join(folder, version);
     copyCheckout(code);
-    const file = join(code, 'src', 'contract', 'version.ts');
-    const text = readFileSync(file, 'utf8').replace(`'${platformVersion}'`, `'${version}'`);
-    rmSync(file);
-    writeFileSync(file, text);
+    rewrite(join(code, 'src/contract/version.ts'), (text) => text.replace(`'${platformVersion}'`, `'${version}'`));
+    rewrite(join(code, 'stacks/stackato/recipe.yml'), recipe);
     const path = join(folder, `${version}.tar.gz`);
     const prepare = [join(code, 'bin', 'kato'), 'node', 'upgrade', '--prepare', path];
     succeeded(await cluster.core.run(prepare, { timeoutMs: UPGRADE_MS }));
@@ -88,7 +88,7 @@ describe('an upgrade of a cluster, node by node', () => {
       // The archive that it fetches finds no folder.
       const obstacle = join(dea.state, 'upgrade');
       writeFileSync(obstacle, '');
-      const first = await core.kato(['node', 'upgrade', archive, '--offline'], { timeoutMs: UPGRADE_MS });
+      const first = await core.kato(['node', 'upgrade', archive], { timeoutMs: UPGRADE_MS });
       assert.equal(first.code, 1, first.stderr);
       assert.match(first.stderr, /was not upgraded[\s\S]*kato node upgrade --resume/);
       assert.deepEqual(await states(), ['done', 'failed']);
@@ -105,6 +105,45 @@ describe('an upgrade of a cluster, node by node', () => {
     await untilReady();
   });
 
+  test('offline, a release with another stack is refused before anything is changed', async () => {
+    const { core } = cluster;
+    const other = await pack(later(2), (text) => text.replace(/^packages:$/m, 'packages:\n  - no-such-package'));
+    const { code, stderr } = await core.kato(['node', 'upgrade', other, '--offline'], { timeoutMs: UPGRADE_MS });
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /another stack.*network: \/var\/cache\/stackato\/stacks\/stackato-\w+\.tar is not here/);
+    for (const node of [core, dea]) {
+      assert.match(stderr, new RegExp(`not every node can be upgraded offline[^]*${node.address}`));
+      assert.equal(await versionOf(node), NEWER);
+    }
+    assert.deepEqual(await states(), ['waiting', 'waiting']);
+  });
+
+  test('killed in the middle, on the Core and beside a node that goes on, it is finished by --resume', async () => {
+    const { core } = cluster;
+    const newest = await pack(later(3));
+    const killed = async (args: string[], at: RegExp, everything: boolean) => {
+      const run = core.kato(['node', 'upgrade', ...args], { timeoutMs: UPGRADE_MS, killAt: at });
+      assert.equal((await run).code, null);
+      if (everything) for (const pid of await upgradesOf(core)) process.kill(pid, 'SIGKILL');
+    };
+    // The new code is there, and the bus and the database are stopped.
+    await killed([newest, '--force', '--offline'], /starting nats/, true);
+    assert.equal(await versionOf(core), later(3));
+    await killed(['--resume'], new RegExp(`${dea.address}: +stopping base`), false);
+    succeeded(await core.kato(['node', 'upgrade', '--resume'], { timeoutMs: UPGRADE_MS }));
+    assert.deepEqual(await states(), ['done', 'done']);
+    assert.deepEqual([await versionOf(core), await versionOf(dea)], [later(3), later(3)]);
+    await untilReady();
+    assert.equal(await ask(), '200');
+  });
+
+  /** Processes of a node that are at an upgrade. */
+  async function upgradesOf(node: LabNode): Promise<number[]> {
+    const { stdout } = await exec(['ip', 'netns', 'pids', node.name]);
+    const pids = stdout.split('\n').filter(Boolean);
+    return pids.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0upgrade\0')).map(Number);
+  }
+
   async function untilReady(): Promise<void> {
     const endMs = Date.now() + 60_000;
     for (;;) {
@@ -114,3 +153,10 @@ describe('an upgrade of a cluster, node by node', () => {
     }
   }
 });
+
+/** Its links to other copies stay as they are. */
+function rewrite(file: string, change: (text: string) => string): void {
+  const text = change(readFileSync(file, 'utf8'));
+  rmSync(file);
+  writeFileSync(file, text);
+}

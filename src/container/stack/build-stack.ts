@@ -40,7 +40,7 @@ export async function buildStack(options: BuildOptions): Promise<BuiltStack> {
   const cache = join(options.cacheDirectory ?? defaultStackCache, 'stacks');
   const startedAtMs = clock.nowMs();
   const node = nodePackageFolder();
-  const tar = join(cache, `${recipe.name}-${hashOf(recipe)}.tar`);
+  const tar = stackArchive(recipe, options.cacheDirectory);
   const finish = (isFromCache: boolean) => ({ tar, isFromCache, tookMs: clock.nowMs() - startedAtMs });
   if (await exists(tar)) return finish(true);
 
@@ -75,6 +75,11 @@ export async function buildStack(options: BuildOptions): Promise<BuiltStack> {
     await rm(work, { recursive: true, force: true });
   }
   return finish(false);
+}
+
+/** Where the archive of a stack is once it is built. */
+export function stackArchive(recipe: StackRecipe, cacheDirectory = defaultStackCache): string {
+  return join(cacheDirectory, 'stacks', `${recipe.name}-${hashOf(recipe)}.tar`);
 }
 
 /** The argument array that makes the root folder; exported for its test. */

@@ -8,7 +8,7 @@ import { ensureConsole } from '../setup/console.ts';
 import { type Terminal, table } from '../terminal.ts';
 import { finishUpgrade } from '../upgrade/finish.ts';
 import { packRelease } from '../upgrade/release-archive.ts';
-import { continueUpgrade, findUpgrade, planUpgrade } from '../upgrade/rollout.ts';
+import { findUpgrade, type RolloutOptions, runUpgrade } from '../upgrade/rollout.ts';
 import { upgradeHere } from '../upgrade/upgrade-here.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 
@@ -22,6 +22,7 @@ type Flags = {
   force?: boolean;
   here?: string;
   finish?: boolean;
+  check?: boolean;
 };
 
 /** `kato node upgrade`. */
@@ -41,6 +42,7 @@ export function upgradeCommand(group: Command, context: CommandContext): void {
     .option('-f, --force', 'take an older version too, or leave an upgrade that has not ended')
     .option('--here <sha256>', 'this node only, to the release that the Core holds')
     .option('--finish', 'the last part of --here, which the new version does')
+    .option('--check', 'with --here or --finish: only see that nothing is missing')
     .summary('upgrades the cluster, one node after the other')
     .description(
       describe(
@@ -56,30 +58,30 @@ export function upgradeCommand(group: Command, context: CommandContext): void {
       const terminal = terminalOf(command);
       const { signal } = context;
       const offline = flags.offline ?? false;
-      if (flags.finish) return finishUpgrade({ offline }, { terminal, signal });
+      const isCheck = flags.check ?? false;
+      if (flags.finish) return finishUpgrade({ offline, isCheck }, { terminal, signal });
       if (flags.prepare !== undefined) return prepare(flags.prepare, { terminal, signal });
       const node = await openNode();
       if (flags.here !== undefined) {
         if (!/^[0-9a-f]{64}$/.test(flags.here))
           throw new Refusal('--here takes the digest of a release: 64 hex digits');
-        const options = { sha256: flags.here, evacuates: flags.evacuate, offline };
+        const options = { sha256: flags.here, evacuates: flags.evacuate, offline, isCheck };
         return upgradeHere(node, options, { terminal, signal });
       }
       if (flags.status) return tell(await findUpgrade(node.paths), terminal);
       if (release !== undefined && flags.resume) throw new Refusal('--resume goes on with the release it began with');
-      if (release !== undefined) {
-        const roleOrder = rolesOf(flags.roleOrder);
-        await planUpgrade(node, {
-          ...{ path: release, roleOrder, offline },
-          ...{ evacuates: flags.evacuate, isForced: flags.force ?? false },
-        });
-      } else if (!flags.resume) {
+      if (release === undefined && !flags.resume) {
         throw new Refusal('no release was named', 'kato node upgrade FILE, made with --prepare by the new version');
       }
-      context.outcome.code = await continueUpgrade(node, { terminal, signal });
+      const options = release === undefined ? undefined : rolloutOptions(release, flags);
+      context.outcome.code = await runUpgrade(node, options, { terminal, signal });
       const upgrade = await findUpgrade(node.paths);
       if (upgrade !== undefined && nextNode(upgrade) === undefined && release !== undefined) tell(upgrade, terminal);
     });
+}
+
+function rolloutOptions(path: string, { roleOrder, offline = false, evacuate, force = false }: Flags): RolloutOptions {
+  return { path, roleOrder: rolesOf(roleOrder), offline, evacuates: evacuate, isForced: force };
 }
 
 async function prepare(path: string, { terminal, signal }: { terminal: Terminal; signal: AbortSignal }): Promise<void> {

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openFence } from '../../container/fence/fence.ts';
-import { buildStack, defaultRecipePath } from '../../container/stack/build-stack.ts';
+import { buildStack, defaultRecipePath, stackArchive } from '../../container/stack/build-stack.ts';
 import { readRecipe } from '../../container/stack/recipe.ts';
 import { systemClock } from '../../platform/clock.ts';
-import { readTextIfExists } from '../../platform/files.ts';
+import { exists, readTextIfExists } from '../../platform/files.ts';
 import { silentLog } from '../../platform/log.ts';
 import { systemRandom } from '../../platform/random.ts';
 import type { Node } from '../node.ts';
@@ -31,6 +31,13 @@ export const makeStack: Step = {
     return 'done';
   },
 };
+
+/** Where the archive of the stack must be that this version would have to build on this node; undefined when it is here. */
+export async function findMissingStack({ paths }: Node): Promise<string | undefined> {
+  if ((await readTextIfExists(join(paths.setup, MARK))) === (await fingerprint())) return undefined;
+  const tar = stackArchive(await readRecipe(defaultRecipePath));
+  return (await exists(tar)) ? undefined : tar;
+}
 
 function openEngine({ paths, config }: Node) {
   return openFence({

@@ -1,13 +1,16 @@
 import { copyFile, mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { decode } from '../../contract/decode.ts';
 import { Upgrade } from '../../contract/release.ts';
+import type { Topology, TopologyNode } from '../../contract/topology.ts';
 import { platformVersion } from '../../contract/version.ts';
 import { describeNode } from '../../core/cluster-rules.ts';
 import { mustEvacuate, nextNode, orderNodes, refuseRelease, withNodeState } from '../../core/upgrade-plan.ts';
+import { withFileLock } from '../../platform/file-lock.ts';
 import { readJsonIfExists } from '../../platform/files.ts';
 import { writeOwnedFile } from '../../platform/owned-files.ts';
 import type { Paths } from '../../platform/paths.ts';
-import { readTopology } from '../cluster/registry-client.ts';
+import { askedOrCopied } from '../cluster/registry-client.ts';
 import { runOnNode } from '../cluster/remote.ts';
 import type { Node } from '../node.ts';
 import { ReadinessProbe } from '../readiness.ts';
@@ -35,8 +38,7 @@ export async function findUpgrade(paths: Paths): Promise<Upgrade | undefined> {
 }
 
 /** Takes a release in, and plans which node comes when. Nothing else changes yet. */
-export async function planUpgrade(node: Node, options: RolloutOptions): Promise<Upgrade> {
-  requireCore(node);
+async function planUpgrade(node: Node, options: RolloutOptions): Promise<void> {
   const release = await readRelease(options.path);
   const refused = refuseRelease(release, { version: platformVersion, arch: process.arch }, options);
   if (refused !== undefined) throw new Refusal(refused, 'make a newer one, or take it all the same with --force');
@@ -49,10 +51,9 @@ export async function planUpgrade(node: Node, options: RolloutOptions): Promise<
     );
   }
   const { paths } = node;
-  await mkdir(paths.upgrade, { recursive: true, mode: 0o755 });
   await copyFile(options.path, `${paths.release}.unfinished`);
   await rename(`${paths.release}.unfinished`, paths.release);
-  const nodes = orderNodes((await readTopology(node)).nodes, options.roleOrder);
+  const nodes = orderNodes((await membersOf(node)).nodes, options.roleOrder);
   const upgrade: Upgrade = {
     release,
     sha256,
@@ -61,26 +62,43 @@ export async function planUpgrade(node: Node, options: RolloutOptions): Promise<
     offline: options.offline,
   };
   await keep(paths, upgrade);
-  return upgrade;
 }
 
 /**
- * Upgrades one node after the other, until all are done or one fails.
+ * Upgrades one node after the other, until all are done or one fails; plans it first when there is a release.
  *
- * @returns the exit code; the rest is done by the new version as soon as this node runs it
+ * @returns the exit code
  * @throws Refusal at the first node that fails, with what it said
  */
-export async function continueUpgrade(node: Node, { terminal, signal }: Context): Promise<number> {
+export async function runUpgrade(node: Node, options: RolloutOptions | undefined, context: Context): Promise<number> {
   requireCore(node);
+  await mkdir(node.paths.upgrade, { recursive: true, mode: 0o755 });
+  const roll = async () => {
+    if (options !== undefined) await planUpgrade(node, options);
+    return continueUpgrade(node, context);
+  };
+  // One whose caller was killed may still be at it.
+  const isWhole = await withFileLock(join(node.paths.upgrade, 'rollout.lock'), roll, () =>
+    context.terminal.say('waiting for an upgrade that is under way'),
+  );
+  return isWhole ? 0 : runKato(['node', 'upgrade', '--resume']);
+}
+
+/** Gives false as soon as this node runs the new version, which is to do the rest. */
+async function continueUpgrade(node: Node, { terminal, signal }: Context): Promise<boolean> {
   const found = await findUpgrade(node.paths);
   if (found === undefined) throw new Refusal('no upgrade was begun', 'kato node upgrade FILE');
-  const topology = await readTopology(node);
+  const topology = await membersOf(node);
   const isMember = ({ id }: { id: string }) => topology.nodes.some((one) => one.id === id);
   let upgrade: Upgrade = { ...found, nodes: found.nodes.filter(isMember) };
   const record = async (id: string, change: Parameters<typeof withNodeState>[2]) => {
     upgrade = withNodeState(upgrade, id, change);
     await keep(node.paths, upgrade);
   };
+  const flagsOf = () => ['node', 'upgrade', '--here', upgrade.sha256, ...(upgrade.offline ? ['--offline'] : [])];
+  const run = (target: TopologyNode, args: readonly string[]) =>
+    target.id === node.file.id ? runHere(args) : runThere(node, { target, args }, { terminal, signal });
+  if (upgrade.offline) await refuseUnready(upgrade, topology.nodes, (target) => run(target, [...flagsOf(), '--check']));
   for (let next = nextNode(upgrade); next !== undefined; next = nextNode(upgrade)) {
     const { id } = next;
     const target = topology.nodes.find((one) => one.id === id);
@@ -89,18 +107,30 @@ export async function continueUpgrade(node: Node, { terminal, signal }: Context)
     terminal.say(`${describeNode(target)}: version ${upgrade.release.version}`);
     await record(id, { state: 'running' });
     const evacuates = upgrade.evacuates && mustEvacuate(target, topology.nodes);
-    const flags = [...(evacuates ? [] : ['--no-evacuate']), ...(upgrade.offline ? ['--offline'] : [])];
-    const args = ['node', 'upgrade', '--here', upgrade.sha256, ...flags];
-    const because =
-      id === node.file.id ? await runHere(args) : await runThere(node, { target, args }, { terminal, signal });
+    const because = await run(target, [...flagsOf(), ...(evacuates ? [] : ['--no-evacuate'])]);
     if (because !== undefined) {
       await record(id, { state: 'failed', because });
       throw new Refusal(`${describeNode(target)} was not upgraded: ${because}`, RESUME);
     }
     await record(id, { state: 'done' });
-    if (id === node.file.id) return runKato(['node', 'upgrade', '--resume']);
+    if (id === node.file.id) return false;
   }
-  return 0;
+  return true;
+}
+
+/** Offline nothing can be fetched half-way: every node left is asked first whether it has what the new version needs. */
+async function refuseUnready(
+  upgrade: Upgrade,
+  nodes: readonly TopologyNode[],
+  check: (target: TopologyNode) => Promise<string | undefined>,
+): Promise<void> {
+  const isLeft = ({ id }: TopologyNode) => upgrade.nodes.some((one) => one.id === id && one.state !== 'done');
+  const faults: string[] = [];
+  for (const target of nodes.filter(isLeft)) {
+    const because = await check(target);
+    if (because !== undefined) faults.push(`${describeNode(target)}: ${because}`);
+  }
+  if (faults.length > 0) throw new Refusal(`not every node can be upgraded offline\n${faults.join('\n')}`, RESUME);
 }
 
 async function runHere(args: readonly string[]): Promise<string | undefined> {
@@ -124,6 +154,13 @@ async function runThere(
     .split('\n')
     .findLast((line) => line.startsWith('kato: '));
   return last?.slice('kato: '.length) ?? (stderr.trim() || `exit code ${code ?? 'unknown: it fell silent'}`);
+}
+
+/** An upgrade that was interrupted may have left the registry stopped; the Core's copy has the same nodes. */
+async function membersOf(node: Node): Promise<Topology> {
+  const { topology, why } = await askedOrCopied(node);
+  if (topology === undefined) throw why;
+  return topology;
 }
 
 function requireCore({ file }: Node): void {

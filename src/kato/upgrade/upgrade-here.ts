@@ -2,6 +2,7 @@ import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { exchange } from '../../platform/exchange.ts';
 import { ExecError, start } from '../../platform/exec.ts';
+import { withFileLock } from '../../platform/file-lock.ts';
 import { exists, readTextIfExists } from '../../platform/files.ts';
 import { sourceRoot } from '../../platform/paths.ts';
 import { RegistryClient } from '../cluster/registry-client.ts';
@@ -15,7 +16,13 @@ import { digestOf, unpackRelease } from './release-archive.ts';
 const MARK = '.release';
 const EVACUATION_MS = 600_000;
 
-export type HereOptions = { readonly sha256: string; readonly evacuates: boolean; readonly offline: boolean };
+export type HereOptions = {
+  readonly sha256: string;
+  readonly evacuates: boolean;
+  readonly offline: boolean;
+  /** Only see that nothing is missing here for it. */
+  readonly isCheck: boolean;
+};
 type Context = { readonly terminal: Terminal; readonly signal: AbortSignal };
 
 /**
@@ -23,31 +30,52 @@ type Context = { readonly terminal: Terminal; readonly signal: AbortSignal };
  * interruption it goes on where it was; the code before it is kept beside it, as `<folder>.previous`.
  */
 export async function upgradeHere(node: Node, options: HereOptions, context: Context): Promise<void> {
+  await mkdir(node.paths.upgrade, { recursive: true, mode: 0o755 });
+  // One whose caller was killed may still be at it.
+  await withFileLock(
+    join(node.paths.upgrade, 'here.lock'),
+    () => bring(node, options, context),
+    () => context.terminal.say('waiting for an upgrade of this node that is under way'),
+  );
+}
+
+async function bring(node: Node, options: HereOptions, context: Context): Promise<void> {
   const root = resolve(sourceRoot);
   const next = `${root}.next`;
-  if ((await readTextIfExists(join(root, MARK)))?.trim() !== options.sha256) {
-    await unpack(node, { ...options, folder: next }, context);
+  const flags = options.offline ? ['--offline'] : [];
+  if (!(await isRelease(root, options.sha256))) {
+    if (!(await isRelease(next, options.sha256))) await unpack(node, { ...options, folder: next }, context);
+    await refuseUnready(next, flags);
+    if (options.isCheck) return;
     if (options.evacuates && (await isDeaRunning(node))) {
       await retire(node, { ...context, timeoutMs: EVACUATION_MS });
     }
     await swap(root, next);
   }
+  if (options.isCheck) return;
   if (await exists(next)) {
     await rm(`${root}.previous`, { recursive: true, force: true });
     await rename(next, `${root}.previous`);
   }
-  const flags = options.offline ? ['--offline'] : [];
   const code = await runKato(['node', 'upgrade', '--finish', ...flags]);
   if (code !== 0) throw new Refusal(`the new version did not start (exit code ${code})`, 'what it said is above');
 }
 
+/** Is the code in this folder that of the archive with this digest, and whole? */
+async function isRelease(folder: string, sha256: string): Promise<boolean> {
+  return (await readTextIfExists(join(folder, MARK)))?.trim() === sha256;
+}
+
+/** What the new version needs here is known to itself alone. */
+async function refuseUnready(folder: string, flags: readonly string[]): Promise<void> {
+  const code = await runKato(['node', 'upgrade', '--finish', '--check', ...flags], folder);
+  if (code !== 0)
+    throw new Refusal('the new version can not run here yet, and nothing was changed', 'what it lacks is above');
+}
+
 /** Runs the kato that is on the disk now, which says what it says where this one does. */
-export async function runKato(args: readonly string[]): Promise<number> {
-  const child = start([join(resolve(sourceRoot), 'bin', 'kato'), ...args], { cwd: '/' }, [
-    'ignore',
-    'inherit',
-    'inherit',
-  ]);
+export async function runKato(args: readonly string[], code = resolve(sourceRoot)): Promise<number> {
+  const child = start([join(code, 'bin', 'kato'), ...args], { cwd: '/' }, ['ignore', 'inherit', 'inherit']);
   return new Promise((done, reject) => {
     child.on('error', reject);
     child.on('close', (code) => done(code ?? 1));
@@ -73,7 +101,6 @@ async function unpack(
 async function archiveOf(node: Node, sha256: string, { terminal, signal }: Context): Promise<string> {
   const { paths, file } = node;
   if (file.isMicro || file.roles.includes('primary')) return checked(paths.release, sha256);
-  await mkdir(paths.upgrade, { recursive: true, mode: 0o755 });
   const path = join(paths.upgrade, 'fetched.tar.gz');
   terminal.say(`fetching the release from the Core (${file.coreAddress})`);
   await new RegistryClient(node).downloadRelease(path, signal);
