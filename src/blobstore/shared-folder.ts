@@ -57,7 +57,7 @@ async function writeMark(path: string, { folder, cluster }: SharedFolder): Promi
 
 function missing(folder: string): BlobStoreError {
   return new BlobStoreError(
-    `${folder} is not the cluster's shared folder: it has no ${sharedFolderMark}; mount it there, then run \`kato restart controller\``,
+    `${folder} is not the cluster's shared folder: it has no ${sharedFolderMark}; mount it there`,
   );
 }
 
