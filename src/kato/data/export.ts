@@ -1,7 +1,8 @@
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import type { BlobStore } from '../../blobstore/blobstore.ts';
+import { type BlobStore, BlobStoreError } from '../../blobstore/blobstore.ts';
 import { openBlobStore } from '../../blobstore/open.ts';
+import { claimSharedFolder } from '../../blobstore/shared-folder.ts';
 import type { ArchivedBlob, ArchiveIdentity, ArchiveManifest } from '../../contract/data-archive.ts';
 import type { CredentialsFile } from '../../contract/node.ts';
 import { platformVersion } from '../../contract/version.ts';
@@ -11,6 +12,7 @@ import { isMissing, readTextIfExists } from '../../platform/files.ts';
 import { silentLog } from '../../platform/log.ts';
 import type { Paths } from '../../platform/paths.ts';
 import type { Node } from '../node.ts';
+import { Refusal } from '../refusal.ts';
 import { readOrMakeSecrets, readSecrets } from '../setup/secrets.ts';
 import { readS3Keys } from '../setup/state-folder.ts';
 import type { DatabaseServer } from '../store/database-server.ts';
@@ -46,6 +48,7 @@ export async function exportPlatform(node: Node, options: ExportOptions): Promis
   const { paths, file: self, config } = node;
   const server = await openServer(node);
   const kinds = blobKindsOf(options.parts);
+  if (kinds.length > 0) await refuseLostFolder(node);
   const blobs = await openBlobs({ ...node, server });
   if (kinds.length > 0) await blobs.check();
   await using folder = await workFolder(paths);
@@ -81,6 +84,18 @@ export async function exportPlatform(node: Node, options: ExportOptions): Promis
     return { file: options.file, bytes: size, blobs: found.blobs.length, missing: found.missing, damaged };
   } finally {
     await dump.close();
+  }
+}
+
+/** Of an empty place where the blobs should be mounted, an archive without any would be made. */
+async function refuseLostFolder({ config, file }: Node): Promise<void> {
+  const { kind, folder } = config.blobs;
+  if (kind !== 'folder' || folder === '') return;
+  try {
+    await claimSharedFolder({ folder, cluster: file.id });
+  } catch (cause) {
+    if (!(cause instanceof BlobStoreError)) throw cause;
+    throw new Refusal(cause.message, 'then run it again', { cause });
   }
 }
 
