@@ -85,6 +85,8 @@ describe('real apps on a micro cloud', () => {
     });
 
     test('lists the apps of the space, and shows one with its instances and live log', async () => {
+      const deaf = page.getByRole('row').filter({ has: page.getByText('deaf', { exact: true }) });
+      await deaf.getByText(/^(CRASHED|STARTING|DOWN)$/).waitFor();
       await page.getByText('node-express', { exact: true }).click();
       await page.getByText('RUNNING').first().waitFor();
       await cloud.get('node-express.stackato.localhost', '/seen-by-the-console');

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate, useParams } from 'react-router';
 import { api } from '../api.ts';
+import { appState } from '../app-state.ts';
 import type { App, Process, Route } from '../resources.ts';
 import { Problem } from '../widgets/problem.tsx';
 import { StateBadge } from '../widgets/state-badge.tsx';
@@ -105,7 +106,7 @@ function AppRow(props: { app: App; processes: readonly Process[]; routes: readon
         </Anchor>
       </Table.Td>
       <Table.Td>
-        <StateBadge state={app.state} />
+        <StateBadge state={appState(app, mine)} />
       </Table.Td>
       <Table.Td>{mine.map((process) => `${process.type} ${count(process)}`).join(', ')}</Table.Td>
       <Table.Td>{mine.map((process) => `${process.memory_in_mb} MB`).join(', ')}</Table.Td>
