@@ -273,6 +273,10 @@ export const ClusterConfig = Type.Object({
       flushMs: ms(500, 'Interval at which recent lines are written to disk', 10),
       memoryMb: mb(64, 'Memory for recent lines; what was not used lately is read from disk again'),
       idleKeptS: seconds(2_592_000, 'How long the recent lines of an app that is silent are kept'),
+      drains: Type.Record(Type.String(), Type.String(), {
+        default: {},
+        description: 'Where lines are sent besides, by name: URIs as `kato log drain add` takes them',
+      }),
     },
     { default: {} },
   ),

@@ -65,6 +65,7 @@ export const subjects = {
   logyardPeer: subject(fixed('logyard.peer'), log.LogPeer),
   logyardPeerApps: subject((id: string) => `logyard.peer.${id}.apps`, log.LogPeerApps, log.LogPeerAppsReply),
   logyardPeerRead: subject((id: string) => `logyard.peer.${id}.read`, log.LogPeerRead, log.LogPeerLines),
+  drainStates: subject(fixed('logyard.drains'), component.Empty, log.DrainStates),
   systemLog: subject((process: string) => `logyard.system.${process}`, log.SystemLog),
 
   nodeStatus: subject(fixed('stackato.node.status'), cluster.NodeStatus),

@@ -71,7 +71,7 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
     registrant,
     {
       says: any(s.logyardPeer, s.logyardPeerApps, s.logyardPeerRead),
-      hears: any(s.appLog, s.systemLog, s.logyardPeer, s.logyardPeerApps, s.logyardPeerRead),
+      hears: any(s.appLog, s.systemLog, s.logyardPeer, s.logyardPeerApps, s.logyardPeerRead, s.drainStates),
     },
   ],
   health_manager: [
@@ -163,8 +163,9 @@ const rights: Readonly<Record<string, readonly Rights[]>> = {
         s.deaEvacuate,
         s.certificateList,
         s.certificateSet,
+        s.drainStates,
       ),
-      hears: any(s.configChanged, s.topologyChanged, s.nodeOutput, s.systemLog),
+      hears: any(s.configChanged, s.topologyChanged, s.nodeOutput, s.systemLog, s.appLog),
     },
   ],
   load_balancer: [everyone],

@@ -29,6 +29,9 @@ const LOOKS: readonly (readonly string[])[] = [
     ['node', 'version'],
     ['op', 'custom_ssl_cert', 'list'],
     ['log', 'tail'],
+    ['log', 'stream'],
+    ['log', 'drain', 'list'],
+    ['log', 'drain', 'status'],
     ['license', 'show'],
   ],
 ];

@@ -39,7 +39,7 @@ export const liveSettings: readonly string[] = [
   ...inSection('dea', 'crashKeptS', 'crashDiskMb'),
   ...inSection('health', 'heartbeatLostMs', 'startGraceMs', 'startsPerTick'),
   ...inSection('health', 'freeCrashes', 'crashDelayFirstMs', 'crashDelayMaxMs', 'crashCountResetS'),
-  ...inSection('logyard', 'lineBytes', 'memoryMb', 'idleKeptS'),
+  ...inSection('logyard', 'lineBytes', 'memoryMb', 'idleKeptS', 'drains'),
 ];
 
 /** What it takes until a changed setting counts. */

@@ -1,8 +1,9 @@
 import type { ClusterConfig } from '../contract/config.ts';
+import { readDrain } from './log-drain.ts';
 
 /** Why settings that are each right can't be together; undefined when they can. */
 export function configFault(config: ClusterConfig): string | undefined {
-  return portsFault(config) ?? rangesFault(config);
+  return portsFault(config) ?? rangesFault(config) ?? drainsFault(config);
 }
 
 /** Programs of one node that listen at the same address. */
@@ -40,6 +41,19 @@ function rangesFault({ dea, health }: ClusterConfig): string | undefined {
   }
   if (health.crashDelayFirstMs > health.crashDelayMaxMs) {
     return `health.crashDelayFirstMs (${health.crashDelayFirstMs}) is above health.crashDelayMaxMs (${health.crashDelayMaxMs})`;
+  }
+  return undefined;
+}
+
+const MOST_DRAINS = 20;
+
+function drainsFault({ logyard }: ClusterConfig): string | undefined {
+  const drains = Object.entries(logyard.drains);
+  if (drains.length > MOST_DRAINS) return `there can be ${MOST_DRAINS} drains, not ${drains.length}`;
+  for (const [name, uri] of drains) {
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) return `'${name}' is no name for a drain`;
+    const drain = readDrain(uri);
+    if ('refused' in drain) return `logyard.drains.${name}: ${drain.refused}`;
   }
   return undefined;
 }

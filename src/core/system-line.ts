@@ -46,8 +46,8 @@ function formatField(value: unknown): string {
   return typeof value === 'string' && /^[\w./:@-]+$/.test(value) ? value : JSON.stringify(value);
 }
 
-/** Nothing that a terminal would take for a command. */
-function printable(text: string): string {
+/** A text with nothing in it that a terminal would take for a command. */
+export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ').trimEnd();
 }
 

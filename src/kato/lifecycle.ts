@@ -11,6 +11,7 @@ import type { Node } from './node.ts';
 import { programsOf } from './programs.ts';
 import { BusIsAway, ReadinessProbe } from './readiness.ts';
 import { Refusal } from './refusal.ts';
+import { ensureBusConfig } from './setup/bus.ts';
 
 const READY_TIMEOUT_MS = 90_000;
 const RESTART_TIMEOUT_MS = 60_000;
@@ -35,6 +36,8 @@ export async function startProcesses(
   options: LifecycleOptions,
 ): Promise<void> {
   const ran = await applyPrograms(node);
+  // A newer version may let its processes say and hear more; who is refused once does not ask again.
+  if (plans.some(({ name }) => name === 'nats')) await ensureBusConfig(node);
   await using probe = new ReadinessProbe(node);
   const started: Promise<void>[] = [];
   for (const phase of groupByPhase(programsWith(node, [...plans, ...ran]), 'startPhase')) {

@@ -7,7 +7,9 @@ import { serviceHost } from '../contract/topology.ts';
 import type { Boot } from '../platform/config.ts';
 import { type Part, part } from '../platform/lifecycle.ts';
 import { tokenVerifier } from '../platform/token-verifier.ts';
+import { TopologyFile } from '../platform/topology-file.ts';
 import { Access, askController } from './access.ts';
+import { Drains } from './drains.ts';
 import { LogStore } from './log-store.ts';
 import { logServer } from './server.ts';
 import { SharedLog } from './shared-log.ts';
@@ -43,6 +45,20 @@ export function logyardParts(boot: Boot, bus: Bus): Part[] {
         // Twice: a flush may be under way that began before the last lines came.
         await store.flush();
         await store.flush();
+      };
+    }),
+    part('drains', async () => {
+      const nodes = await TopologyFile.open(paths.topologyFile, 'base', boot);
+      const addressOf = (node: string) =>
+        node === boot.node.id ? boot.node.address : (nodes.nodes().find(({ id }) => id === node)?.address ?? node);
+      const drains = new Drains({
+        ...{ bus, clock, log, addressOf },
+        wanted: () => logyard.drains,
+        isSenior: () => shared?.isSenior ?? false,
+      });
+      return () => {
+        nodes[Symbol.dispose]();
+        return drains[Symbol.asyncDispose]();
       };
     }),
     part('log server', async () => {

@@ -74,6 +74,11 @@ export class SharedLog implements AsyncDisposable {
     return this.#catchingUp;
   }
 
+  /** Is this the one that speaks for all? */
+  get isSenior(): boolean {
+    return this.#peers.senior() === undefined;
+  }
+
   /** Other log servers that are there, for status pages. */
   get peers(): number {
     return this.#peers.others().length;

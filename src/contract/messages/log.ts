@@ -62,3 +62,17 @@ export const LogPeerLines = Type.Object({
   ),
   more: Type.Boolean(),
 });
+
+/** Reply to `logyard.drains`, of the log server that drains: how each of them fares. Ours. */
+export const DrainStates = Type.Object({
+  drains: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      state: Type.Union([Type.Literal('RUNNING'), Type.Literal('RETRYING')]),
+      sent: Type.Integer({ description: 'lines' }),
+      dropped: Type.Integer({ description: 'lines that were let go because too many waited' }),
+      waiting: Type.Integer({ description: 'lines' }),
+      because: Type.Optional(Type.String({ description: 'why it is retrying' })),
+    }),
+  ),
+});

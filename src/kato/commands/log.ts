@@ -12,18 +12,29 @@ import { Refusal } from '../refusal.ts';
 import type { Terminal } from '../terminal.ts';
 import { findTopology } from '../topology-file.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
+import { drainCommand } from './log-drain.ts';
+import { streamCommand } from './log-stream.ts';
 
 const LOOK_EVERY_MS = 300;
 
 type Flags = { lines: string; follow: boolean };
 type Show = (line: SystemLine, nodeId: string) => void;
 
-/** `kato log tail`. */
+/** `kato log tail | stream | drain`. */
 export function logCommand(program: Command, context: CommandContext): void {
   const group = program
     .command('log')
-    .summary("logs of the platform's own processes")
-    .description(describe("Logs of the platform's own processes.", 'kato log tail'));
+    .summary("logs of the platform's own processes, and where logs are sent")
+    .description(
+      describe(
+        "Logs of the platform's own processes and of apps.",
+        'kato log tail dea router',
+        'kato log stream apptail',
+        'kato log drain add central tcp://logs.example.com:514/?format=syslog',
+      ),
+    );
+  streamCommand(group, context);
+  drainCommand(group);
   group
     .command('tail')
     .argument('[component...]', 'processes or roles; all without any')
