@@ -3,7 +3,14 @@ import { test } from 'node:test';
 import { databaseServerFault, databaseUrlFault } from './database-url.ts';
 
 test('a URL is that of a server, with user, password and database', () => {
-  assert.equal(databaseUrlFault('postgresql://admin:p%40ss@db.example.com/stackato?sslmode=verify-full'), undefined);
+  const cluster = { isMicro: false };
+  const good = 'postgresql://admin:p%40ss@db.example.com/stackato?sslmode=verify-full';
+  assert.equal(databaseUrlFault(good, cluster), undefined);
+  for (const host of ['localhost', '127.0.0.1', '[::1]']) {
+    const text = good.replace('db.example.com', host);
+    assert.match(databaseUrlFault(text, cluster) ?? '', /every controller reaches/);
+    assert.equal(databaseUrlFault(text, { isMicro: true }), undefined);
+  }
   for (const [text, why] of [
     ['db.example.com', /no URL/],
     ['mysql://a:b@db/stackato', /begin with postgresql/],
@@ -14,7 +21,7 @@ test('a URL is that of a server, with user, password and database', () => {
     ['postgresql://a:b@db/postgres', /own database/],
     ['postgresql://a:b@db/stackato?options=-c', /option options/],
   ] as const) {
-    assert.match(databaseUrlFault(text) ?? '', why, text);
+    assert.match(databaseUrlFault(text, cluster) ?? '', why, text);
   }
 });
 

@@ -1,12 +1,15 @@
 const NAME = /^[a-z_][a-z0-9_]{0,50}$/;
 const EXAMPLE = 'for example postgresql://stackato_admin:PASSWORD@db.example.com:5432/stackato';
 
-/** Why this can't be the URL of a server for the control database; undefined when it can. */
-export function databaseUrlFault(text: string): string | undefined {
+/** Why this can't be the URL of a server for the control database, of a micro cloud or else of several nodes; undefined when it can. */
+export function databaseUrlFault(text: string, { isMicro }: { isMicro: boolean }): string | undefined {
   if (!URL.canParse(text)) return `that is no URL; ${EXAMPLE}`;
   const url = new URL(text);
   if (!/^postgres(ql)?:$/.test(url.protocol)) return `it must begin with postgresql://; ${EXAMPLE}`;
   if (url.hostname === '') return `it names no host; ${EXAMPLE}`;
+  if (!isMicro && /^(localhost|127\..*|\[::1\])$/.test(url.hostname)) {
+    return `${url.hostname} is another machine on each node; give an address that every controller reaches`;
+  }
   if (url.username === '' || url.password === '') return `it names no user and password; ${EXAMPLE}`;
   if (!NAME.test(url.pathname.slice(1))) return `it must end with a database of a-z, 0-9 and _; ${EXAMPLE}`;
   if (['postgres', 'template0', 'template1'].includes(url.pathname.slice(1)))

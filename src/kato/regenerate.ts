@@ -59,6 +59,7 @@ async function onCore(
   const { paths, file } = node;
   const has = (target: RegenerationTarget) => targets.includes(target);
   await finishRegeneration(node, options);
+  await openServer(node);
   await leaveMark(paths, PENDING, `${targets.join(' ')}\n`);
   if (has('bus') && !file.isMicro) await new RegistryClient(node).renew(file.id);
   await forgetSecrets(node, targets);

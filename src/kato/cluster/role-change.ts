@@ -48,8 +48,11 @@ export async function changeRoles(
   const started = listProcesses(after.file).filter(
     ({ name, role }) => planned.started.includes(name) || add.includes(role),
   );
-  if (isUp && start) await startProcesses(after, started, options);
-  // base reads its roles when it starts.
-  if (isUp) await restartProcesses(after, listRoleProcesses('base'), options);
+  try {
+    if (isUp && start) await startProcesses(after, started, options);
+  } finally {
+    // base reads its roles when it starts; it tells of those too that did not become ready.
+    if (isUp) await restartProcesses(after, listRoleProcesses('base'), options);
+  }
   return { node: after, roles: planned.roles, started: start ? planned.started : [], stopped: planned.stopped };
 }

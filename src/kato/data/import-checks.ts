@@ -2,11 +2,11 @@ import { statfs } from 'node:fs/promises';
 import { platformVersion } from '../../contract/version.ts';
 import { isLaterVersion } from '../../core/data-import.ts';
 import { chooseParts, type DataPart } from '../../core/data-parts.ts';
+import { knownTopology } from '../cluster/registry-client.ts';
 import type { Node } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import type { DatabaseServer } from '../store/database-server.ts';
 import { countContents } from '../store/imported-rows.ts';
-import { findTopology } from '../topology-file.ts';
 import type { Archive } from './archive-reader.ts';
 import type { PendingSwitch } from './switch.ts';
 
@@ -49,9 +49,9 @@ export async function judgeArchive({ paths, file }: Node, { manifest }: Archive,
 }
 
 /** Further controllers go on writing to the data that goes. */
-export async function refuseOtherControllers({ paths, file }: Node, takes: PendingSwitch['takes']): Promise<void> {
-  const topology = takes === 'identity' ? undefined : await findTopology(paths);
-  const others = (topology?.nodes ?? []).filter(({ id, roles }) => id !== file.id && roles.includes('controller'));
+export async function refuseOtherControllers(node: Node, takes: PendingSwitch['takes']): Promise<void> {
+  const topology = takes === 'identity' ? undefined : await knownTopology(node);
+  const others = (topology?.nodes ?? []).filter(({ id, roles }) => id !== node.file.id && roles.includes('controller'));
   if (others.length === 0) return;
   throw new Refusal(
     `${others.map(({ address }) => address).join(', ')} has the controller role too, and goes on writing to the data that is replaced`,

@@ -51,7 +51,7 @@ export async function findUnfinishedMove(paths: Paths): Promise<{ to: string | n
  */
 export async function moveDatabase(node: Node, url: string | undefined, options: LifecycleOptions): Promise<Moved> {
   requireCore(node);
-  const fault = url === undefined ? undefined : databaseUrlFault(url);
+  const fault = url === undefined ? undefined : databaseUrlFault(url, { isMicro: node.file.isMicro ?? false });
   if (fault !== undefined) throw new Refusal(`database.url: ${fault}`);
   await refuseOtherControllers(node, 'data');
   const secrets = await readSecrets(node.paths);
