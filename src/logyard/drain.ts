@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, getCACertificates } from 'node:tls';
 import { type DrainLine, formatDrainLine } from '../core/drain-line.ts';
 import { drainRetryMs, isForDrain, type LogDrain } from '../core/log-drain.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -8,6 +8,10 @@ import { slept } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 
 const MOST_WAITING = 20_000;
+/** About, in characters. */
+const MOST_WAITING_TEXT = 8_000_000;
+/** For what still waits when a drain ends. */
+const LAST_WORDS_MS = 1000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** How a drain fares. */
@@ -29,6 +33,7 @@ export class Drain implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   #waiting: string[] = [];
+  #waitingText = 0;
   #wake = Promise.withResolvers<void>();
   #sent = 0;
   #dropped = 0;
@@ -42,12 +47,17 @@ export class Drain implements AsyncDisposable {
   /** Takes those lines that are for this drain. */
   add(lines: readonly DrainLine[]): void {
     const { filters, format } = this.#around.target;
-    for (const line of lines) if (isForDrain(filters, line.key)) this.#waiting.push(formatDrainLine(line, format));
-    const over = this.#waiting.length - MOST_WAITING;
-    if (over > 0) {
-      this.#waiting.splice(0, over);
-      this.#dropped += over;
+    for (const line of lines) {
+      if (!isForDrain(filters, line.key)) continue;
+      const text = formatDrainLine(line, format);
+      this.#waiting.push(text);
+      this.#waitingText += text.length;
     }
+    let over = Math.max(0, this.#waiting.length - MOST_WAITING);
+    let left = this.#waitingText - lengthOf(this.#waiting.slice(0, over));
+    for (; left > MOST_WAITING_TEXT; over += 1) left -= this.#waiting[over]?.length ?? 0;
+    this.#remove(over);
+    this.#dropped += over;
     if (this.#waiting.length > 0) this.#wake.resolve();
   }
 
@@ -116,6 +126,7 @@ export class Drain implements AsyncDisposable {
       throw ended;
     } finally {
       this.#stop.signal.removeEventListener('abort', stop);
+      if (this.#stop.signal.aborted) await finish(socket, this.#take(MOST_WAITING));
       socket.destroy();
     }
   }
@@ -139,15 +150,22 @@ export class Drain implements AsyncDisposable {
   }
 
   #take(most = 500): string[] {
-    const lines = this.#waiting.splice(0, most);
+    const lines = this.#remove(most);
     if (this.#waiting.length === 0) this.#wake = Promise.withResolvers();
+    return lines;
+  }
+
+  #remove(count: number): string[] {
+    const lines = this.#waiting.splice(0, count);
+    this.#waitingText -= lengthOf(lines);
     return lines;
   }
 
   async #connect(): Promise<Socket> {
     const { protocol, host, port } = this.#around.target;
     const servername = /[a-z]/i.test(host) ? { servername: host } : {};
-    const socket = protocol === 'tls' ? connectTls({ host, port, ...servername }) : connectTcp({ host, port });
+    const socket =
+      protocol === 'tls' ? connectTls({ host, port, ca: authorities(), ...servername }) : connectTcp({ host, port });
     const { signal } = this.#stop;
     const isOpen = Promise.withResolvers<void>();
     const timer = setTimeout(() => isOpen.reject(new Error('does not answer')), CONNECT_TIMEOUT_MS);
@@ -167,4 +185,25 @@ export class Drain implements AsyncDisposable {
       signal.removeEventListener('abort', abort);
     }
   }
+}
+
+/** Those that this machine trusts, besides the public ones. */
+function authorities(): string[] {
+  return [...getCACertificates('bundled'), ...getCACertificates('system')];
+}
+
+/** Sends the last lines, if that does not take long. */
+function finish(socket: Socket, lines: readonly string[]): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, LAST_WORDS_MS);
+    socket.once('close', () => resolve());
+    socket.end(lines.map((line) => `${line}\n`).join(''), () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function lengthOf(lines: readonly string[]): number {
+  return lines.reduce((sum, line) => sum + line.length, 0);
 }

@@ -108,6 +108,24 @@ test('of several log servers one drains; too many waiting lines go, the oldest f
   assert.equal((await states())?.[0]?.dropped, 0, 'opened anew');
 });
 
+test('what waits is bounded by its length too, and what still waits at the end is sent', async () => {
+  const { drains, say, states } = world({ gone: 'tcp://127.0.0.1:1/' });
+  for (let line = 0; line < 100; line += 1) say('x'.repeat(200_000));
+  await settle();
+  assert.ok(((await states())?.[0]?.waiting ?? 100) <= 40);
+  await drains[Symbol.asyncDispose]();
+
+  const place = await receiver();
+  const other = world({ place: `tcp://127.0.0.1:${place.port}/` });
+  other.say('first');
+  await place.got('first');
+  other.say('last');
+  await other.bus.flush();
+  await other.drains[Symbol.asyncDispose]();
+  await place.got('last');
+  await place.close();
+});
+
 test('datagrams hold one line each', async () => {
   const socket = createSocket('udp4');
   socket.bind(0, '127.0.0.1');
