@@ -10,17 +10,27 @@ export type AptSource = {
   readonly signedBy?: string;
 };
 
-/** The machine's own sources of a release and of its updates, as `apt` would use them. */
-export async function findAptSources(suite: string, folder = '/etc/apt'): Promise<AptSource[]> {
+/** The machine's own package sources, of whatever release. */
+export async function readAptSources(folder = '/etc/apt'): Promise<AptSource[]> {
   const files = [join(folder, 'sources.list')];
   for (const name of (await namesIn(join(folder, 'sources.list.d'))).sort()) {
     if (/\.(list|sources)$/.test(name)) files.push(join(folder, 'sources.list.d', name));
   }
   const texts = await Promise.all(files.map(async (file) => ({ file, text: await textOf(file) })));
-  return texts
-    .flatMap(({ file, text }) => (file.endsWith('.sources') ? parseStanzas(text) : parseLines(text)))
-    .filter((source) => [suite, `${suite}-updates`, `${suite}-security`].includes(source.suite.split('/')[0] ?? ''))
-    .filter((source) => source.components.includes('main'));
+  return texts.flatMap(({ file, text }) => (file.endsWith('.sources') ? parseStanzas(text) : parseLines(text)));
+}
+
+/** Sources of a release and its updates: those that the machine names, else the servers of its own release `own`. */
+export function selectAptSources(
+  all: readonly AptSource[],
+  { suite, own }: { suite: string; own: string },
+): readonly AptSource[] {
+  const of = (release: string) =>
+    all
+      .filter((source) => source.components.includes('main'))
+      .filter((source) => [release, `${release}-updates`, `${release}-security`].includes(source.suite));
+  const named = of(suite);
+  return named.length > 0 ? named : of(own).map((source) => ({ ...source, suite: source.suite.replace(own, suite) }));
 }
 
 /** A source as one line of `sources.list`. */

@@ -3,9 +3,9 @@ import { chmod, copyFile, cp, lstat, mkdir, readdir, readFile, rename, rm, symli
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { ExecError, exec } from '../../platform/exec.ts';
-import { isMissing } from '../../platform/files.ts';
+import { isMissing, readTextIfExists } from '../../platform/files.ts';
 import { sourceRoot } from '../../platform/paths.ts';
-import { findAptSources, formatAptSource } from './apt-sources.ts';
+import { formatAptSource, readAptSources, selectAptSources } from './apt-sources.ts';
 import type { StackRecipe } from './recipe.ts';
 
 /** Where the recipe of the stack that comes with the platform is. */
@@ -44,7 +44,7 @@ export async function buildStack(options: BuildOptions): Promise<BuiltStack> {
   const finish = (isFromCache: boolean) => ({ tar, isFromCache, tookMs: clock.nowMs() - startedAtMs });
   if (await exists(tar)) return finish(true);
 
-  const sources = await findAptSources(recipe.suite);
+  const sources = selectAptSources(await readAptSources(), { suite: recipe.suite, own: await ownRelease() });
   if (sources.length === 0) throw new Error(noSources(recipe.suite));
   await mkdir(cache, { recursive: true });
   await removeUnfinished(cache);
@@ -227,6 +227,11 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** The machine's release of Debian, by its code name. */
+async function ownRelease(): Promise<string> {
+  return /^VERSION_CODENAME="?(\w+)/m.exec((await readTextIfExists('/etc/os-release')) ?? '')?.[1] ?? '';
+}
+
 function noSources(suite: string): string {
-  return `no package source for Debian's ${suite} in /etc/apt; add its "main" component to /etc/apt/sources.list.d`;
+  return `no package source for Debian's ${suite}, nor one for this machine's own release, in /etc/apt; add its "main" component to /etc/apt/sources.list.d`;
 }

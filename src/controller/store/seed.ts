@@ -49,7 +49,7 @@ export async function seedPlatform(
       .onConflict((conflict) => conflict.doNothing())
       .execute();
     const stacks = [
-      { name: defaultStack, description: 'Debian 12 with the runtimes of the built-in buildpacks', is_default: true },
+      { name: defaultStack, description: 'Debian 13 with the runtimes of the built-in buildpacks', is_default: true },
       { name: 'cflinuxfs4', description: `Another name of ${defaultStack}`, is_default: false },
     ];
     await add(stacks, (stack) =>
