@@ -10,6 +10,7 @@ import type { Log } from '../platform/log.ts';
 const MOST_WAITING = 20_000;
 /** About, in characters. */
 const MOST_WAITING_TEXT = 8_000_000;
+const DATAGRAM_BYTES = 60_000;
 /** For what still waits when a drain ends. */
 const LAST_WORDS_MS = 1000;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -41,6 +42,8 @@ export class Drain implements AsyncDisposable {
 
   constructor(around: Around) {
     this.#around = around;
+    // Whether the place is there shows before there is anything to send.
+    if (around.target.protocol !== 'udp') this.#wake.resolve();
     this.#running = this.#run();
   }
 
@@ -139,7 +142,9 @@ export class Drain implements AsyncDisposable {
         const [line] = this.#take(1);
         if (line === undefined) return;
         await new Promise<void>((resolve, reject) =>
-          socket.send(line, port, host, (error) => (error ? reject(error) : resolve())),
+          socket.send(Buffer.from(line).subarray(0, DATAGRAM_BYTES), port, host, (error) =>
+            error ? reject(error) : resolve(),
+          ),
         );
         this.#because = undefined;
         this.#sent += 1;
