@@ -20,6 +20,7 @@ import { programsOf } from './programs.ts';
 import { Refusal } from './refusal.ts';
 
 const FIRST_WITHIN_MS = 3000;
+const REFUSES = "refuses this node's password";
 
 /** Processes run, and have yet to hear from the Core's bus; they go on by themselves. */
 export class BusIsAway extends Refusal {
@@ -37,7 +38,7 @@ export class ReadinessProbe implements AsyncDisposable {
   #bus: Bus | undefined;
   #isClosed = false;
   /** Why there is no bus, and since when. */
-  #away: { readonly why: string; readonly sinceMs: number } | undefined;
+  #away: { readonly why: string; readonly isRefused: boolean; readonly sinceMs: number } | undefined;
 
   constructor(node: Node) {
     this.#node = node;
@@ -62,7 +63,7 @@ export class ReadinessProbe implements AsyncDisposable {
     } catch (error) {
       // It went away just now; or the password was renewed, and not all of that is done.
       if (!(error instanceof Error)) throw error;
-      return this.#lacks(error.name === 'AuthorizationError' ? "refuses this node's password" : 'does not answer');
+      return this.#lacks(error.name === 'AuthorizationError' ? REFUSES : 'does not answer');
     }
   }
 
@@ -74,7 +75,9 @@ export class ReadinessProbe implements AsyncDisposable {
   #lacks(what: string): undefined {
     const { isMicro, roles, coreAddress } = this.#node.file;
     const where = isMicro || roles.includes('primary') ? 'nats' : `the bus on the Core node (${coreAddress})`;
-    this.#away = { why: `${where} ${what}`, sinceMs: this.#away?.sinceMs ?? systemClock.nowMs() };
+    const isRefused = what === REFUSES;
+    const since = this.#away?.isRefused === isRefused ? this.#away.sinceMs : systemClock.nowMs();
+    this.#away = { why: `${where} ${what}`, isRefused, sinceMs: since };
     return undefined;
   }
 
@@ -90,7 +93,7 @@ export class ReadinessProbe implements AsyncDisposable {
    * Waits until these processes are ready.
    *
    * @param options.awayMs with it, the wait ends when the bus was away for so long and nothing else is missing
-   * @throws BusIsAway then; Refusal naming those that are not ready, with where to look
+   * @throws BusIsAway then, or Refusal when it shuts this node out; Refusal naming those that are not ready, with where to look
    */
   async untilReady(
     plans: readonly ProcessPlan[],
@@ -102,7 +105,7 @@ export class ReadinessProbe implements AsyncDisposable {
       if (late.length === 0) return;
       const { awayMs = Number.POSITIVE_INFINITY } = options;
       if (this.#away !== undefined && systemClock.nowMs() - this.#away.sinceMs >= awayMs) {
-        if (late.every(({ state }) => state === 'WAITING')) throw new BusIsAway(this.#away.why);
+        if (late.every(({ state }) => state === 'WAITING')) throw busIsAway(this.#away);
       }
       // Nobody waits any more, when a process that was started has failed meanwhile.
       if (systemClock.nowMs() >= endMs || this.#isClosed) throw notReady(this.#node, late, options.timeoutMs);

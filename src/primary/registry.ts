@@ -103,11 +103,15 @@ export class Registry {
   /** Lets a node go: it can speak to nobody from then on. */
   async remove(nodeId: string): Promise<Topology | ClusterRefusal> {
     const { store, clock, database, log } = this.#options;
-    const before = (await store.read()).nodes.find(({ id }) => id === nodeId);
     const judge = (topology: Topology) => judgeRemoval(nodeId, topology);
+    const before = await store.read();
+    const refusal = judge(before);
+    if (refusal !== undefined) return refusal;
+    // First, so that what was interrupted is repeated: the node is known until it has lost everything.
+    const node = before.nodes.find(({ id }) => id === nodeId);
+    if (node !== undefined) await database.ban(node.index);
     const outcome = await store.remove(nodeId, { now: new Date(clock.nowMs()), judge });
     if ('refused' in outcome) return outcome;
-    if (before !== undefined) await database.ban(before.index);
     await this.announce(outcome.topology);
     log.info('removed-node', { node: nodeId });
     return outcome.topology;

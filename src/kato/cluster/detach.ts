@@ -31,7 +31,9 @@ export async function detach(
         );
       throw error;
     }
-    terminal.say(`the Core does not know yet: ${error.message}`);
+    terminal.say(
+      `the Core does not know yet: ${error.message}; when it is back, run there: kato node remove ${node.file.address}`,
+    );
   }
   await stopNode(node, { say: terminal.say, signal });
   await forgetCluster(node);

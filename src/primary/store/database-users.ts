@@ -25,6 +25,11 @@ export async function banDatabaseUsers(db: Db<PrimarySchema>, nodeIndex: number)
     select rolname as name from pg_roles where rolname like ${`%-n${nodeIndex}`}`.execute(db);
   for (const { name } of rows) {
     await sql`alter role ${sql.id(name)} nologin password null`.execute(db);
-    await sql`select pg_terminate_backend(pid) from pg_stat_activity where usename = ${name}`.execute(db);
+    await db.transaction().execute(async (own) => {
+      // Only a member may end what a role has open.
+      await sql`grant ${sql.id(name)} to current_user`.execute(own);
+      await sql`select pg_terminate_backend(pid) from pg_stat_activity where usename = ${name}`.execute(own);
+      await sql`revoke ${sql.id(name)} from current_user`.execute(own);
+    });
   }
 }
