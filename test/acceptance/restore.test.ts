@@ -68,6 +68,12 @@ describe('a platform is exported, and imported on another machine with another d
     succeeded(await old.node.stackato(['set-env', 'shop', 'TOKEN', 's3cr3t']));
     succeeded(await old.node.stackato(['start', 'shop'], { timeoutMs: 120_000 }));
     assert.equal((await old.untilStatus(`shop.${from}`, 200)).body, 'token s3cr3t');
+    const [key, certificate] = [join(folder, 'www.key'), join(folder, 'www.pem')];
+    const names = ['-subj', '/CN=www.example.com', '-addext', 'subjectAltName=DNS:www.example.com'];
+    const files = ['-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', certificate];
+    succeeded(await old.node.run(['openssl', 'req', '-x509', '-days', '9', ...files, ...names]));
+    succeeded(await old.node.kato(['op', 'custom_ssl_cert', 'install', key, certificate, 'www.example.com']));
+    succeeded(await old.node.kato(['license', 'set', '-'], { input: 'organization: Acme' }));
     succeeded(await data(old, ['export', archive]));
     const checked = JSON.parse(succeeded(await data(old, ['check', archive, '--json'])).stdout);
     assert.deepEqual([checked.kind, checked.domain, checked.damaged, checked.missing], ['platform', from, [], []]);
@@ -115,6 +121,9 @@ describe('a platform is exported, and imported on another machine with another d
     succeeded(await data(fresh, ['restore', archive, '--force']));
     assert.equal((await fresh.untilStatus(`shop.${from}`, 200, 60_000)).body, 'token s3cr3t');
     const { stdout } = succeeded(await fresh.node.kato(['info', '--json']));
-    assert.equal(JSON.parse(stdout).api, `http://api.${from}`);
+    const { api, license } = JSON.parse(stdout);
+    assert.deepEqual([api, license], [`http://api.${from}`, { organization: 'Acme' }]);
+    const installed = succeeded(await fresh.node.kato(['op', 'custom_ssl_cert', 'list', '--json']));
+    assert.deepEqual(JSON.parse(installed.stdout)[0]?.domain, 'www.example.com');
   });
 });

@@ -127,12 +127,27 @@ describe('a cluster of three nodes: a Core with apps, a second controller and ro
         ...names,
       ]),
     );
-    const install = ['op', 'custom_ssl_cert', 'install', key, certificate, 'shop.example.com'];
+    const custom = ['op', 'custom_ssl_cert'];
+    const install = [...custom, 'install', key, certificate, 'shop.example.com'];
+    assert.match((await balancer.kato(install)).stderr, /kept by its Core/);
     succeeded(await cluster.core.kato(install));
-    const at = ['--cacert', certificate, '--resolve', `shop.example.com:443:${balancer.address}`, '-o', '/dev/null'];
-    const served = () => cluster.core.run(['curl', '-s', '-m', '5', ...at, 'https://shop.example.com/']);
-    await until('served', 10_000, async () => (await served()).code === 0);
+    const servedAt = async ({ address }: LabNode) => {
+      const at = ['--cacert', certificate, '--resolve', `shop.example.com:443:${address}`, '-o', '/dev/null'];
+      return (await cluster.core.run(['curl', '-s', '-m', '5', ...at, 'https://shop.example.com/'])).code === 0;
+    };
+    for (const node of [balancer, second, cluster.core]) await until('served', 10_000, () => servedAt(node));
     assert.equal((await ask('-o', '/dev/null', `https://${host}/`)).code, 0);
+    succeeded(await cluster.core.kato([...custom, 'remove', 'shop.example.com']));
+    for (const node of [balancer, second]) await until('no longer served', 10_000, async () => !(await servedAt(node)));
+  });
+
+  test('a setting that counts at once does on every controller', async () => {
+    const set = succeeded(await cluster.core.kato(['config', 'set', 'cluster.name', 'of three', '--json']));
+    assert.deepEqual(JSON.parse(set.stdout).processes, []);
+    for (const { address } of [cluster.core, second]) {
+      const info = ['curl', '-s', '-m', '5', '-H', `Host: api.${cluster.domain}`, `http://${address}/v3/info`];
+      await until('named anew', 10_000, async () => (await cluster.core.run(info)).stdout.includes('"of three"'));
+    }
   });
 
   test('no other role goes with a load balancer, and its set-up refuses nodes that have some', async () => {
