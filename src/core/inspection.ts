@@ -124,7 +124,9 @@ const DAY_MS = 86_400_000;
 export function judgeCertificates(certificates: readonly CertificateFacts[], nowMs: number): Finding[] {
   return certificates.map(({ what, path, fault, fromMs, toMs }) => {
     const text = `${what} (${path})`;
-    const next = what.startsWith('custom') ? 'kato op custom_ssl_cert install' : 'kato op regenerate ssl_cert';
+    const next = what.startsWith('custom')
+      ? 'on the Core: kato op custom_ssl_cert install'
+      : 'kato op regenerate ssl_cert';
     if (fault !== undefined) return wrong('certificates', `${text}: ${fault}`, next);
     if (fromMs > nowMs) return wrong('certificates', `${text} counts only from ${dayOf(fromMs)}`, SET_CLOCK);
     if (toMs <= nowMs) return wrong('certificates', `${text} ended on ${dayOf(toMs)}`, next);
