@@ -4,6 +4,7 @@ import type { ClusterConfig } from '../contract/config.ts';
 import { subjects } from '../contract/subjects.ts';
 import { isRouted } from '../core/instance-state.ts';
 import { explainCrash } from '../core/shortage.ts';
+import { slept } from '../platform/clock.ts';
 import type { Boot } from '../platform/config.ts';
 import type { AppLog } from './app-log.ts';
 import type { Cursors } from './cursors.ts';
@@ -290,7 +291,7 @@ export class Keeper {
 
   async #awaitDrained(instance: Instance): Promise<void> {
     const timer = new AbortController();
-    const late = this.#parts.clock.sleep(DRAIN_MS, timer.signal).catch(() => undefined);
+    const late = slept(this.#parts.clock, DRAIN_MS, timer.signal);
     await Promise.race([instance.drained, late]);
     timer.abort();
   }
