@@ -23,13 +23,17 @@ const FIRST_WITHIN_MS = 3000;
 const REFUSES = "refuses this node's password";
 
 /** Processes run, and have yet to hear from the Core's bus; they go on by themselves. */
-export class BusIsAway extends Refusal {
-  constructor(why: string) {
-    super(
-      `what was started runs, but ${why}`,
-      'it goes to work as soon as the bus answers; see `kato status` on the Core',
-    );
+export class BusIsAway extends Refusal {}
+
+function busIsAway({ why, isRefused }: { why: string; isRefused: boolean }): Refusal {
+  const what = `what was started runs, but ${why}`;
+  if (!isRefused) {
+    return new BusIsAway(what, 'it goes to work as soon as the bus answers; see `kato status` on the Core');
   }
+  return new Refusal(
+    what,
+    'new passwords come with `kato node update`; a node that was removed from the cluster joins again: kato node detach --force, then kato node attach',
+  );
 }
 
 /** Watches a node's processes; holds kato's own bus connection while there is a bus. */
