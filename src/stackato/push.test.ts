@@ -371,3 +371,16 @@ test('a manifest that is wrong is refused by file, line and key', async () => {
   await user.write({ 'manifest.yml': 'applications:\n- name: "x\n' });
   assert.match((await user.call('push')).err, /manifest\.yml, line \d+, column \d+/);
 });
+
+test('a start that finds no room is told before the whole time of its health check is over', async () => {
+  await using user = await FakeUser.loggedIn();
+  user.clock = hurriedClock();
+  await user.write(node);
+  const details = 'no DEA has 256 MB';
+  user.platform.states = (process) => user.platform.instances(process, 'DOWN').map((one) => ({ ...one, details }));
+  const fromMs = user.clock.nowMs();
+  const { code, err } = await user.call('push', 'demo', '--health-timeout', '170');
+  assert.equal(code, 1);
+  assert.match(err, /did not start: no DEA has 256 MB[\s\S]*There is no room for it/);
+  assert.ok(user.clock.nowMs() - fromMs < 60_000);
+});

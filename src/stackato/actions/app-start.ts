@@ -32,6 +32,8 @@ const MARGIN_MS = 30_000;
 const CRASHES_TO_FAIL = 2;
 const CRASH_CHECK_MS = 1000;
 const SLOW_REST_MS = 10_000;
+/** What found no room is tried again every ten seconds, for instance once those before it have ended. */
+const NO_ROOM_MS = 25_000;
 
 /**
  * Waits until an app's instances prove healthy, telling how they fare.
@@ -58,6 +60,7 @@ async function waitForProcess(start: Start, app: App, process: Process): Promise
   const giveUpAtMs = clock.nowMs() + healthS * 1000 + MARGIN_MS;
   let said = '';
   let firstRunningMs: number | undefined;
+  let noRoomMs: number | undefined;
   let crashCheckMs = clock.nowMs() + CRASH_CHECK_MS;
   for (;;) {
     const stats = await listStats(api, process.guid);
@@ -76,6 +79,11 @@ async function waitForProcess(start: Start, app: App, process: Process): Promise
       const crashes = await listCrashes(start, app);
       const isCrashed = stats.every(({ state }) => state === 'CRASHED') && crashes.length > 0;
       if (isCrashed || crashes.length >= CRASHES_TO_FAIL) throw await failed(start, app, { process, stats, crashes });
+    }
+    const isRefused = stats.every(({ state, details }) => state === 'DOWN' && details);
+    noRoomMs = isRefused ? (noRoomMs ?? clock.nowMs()) : undefined;
+    if (noRoomMs !== undefined && clock.nowMs() - noRoomMs > NO_ROOM_MS) {
+      throw await failed(start, app, { process, stats, crashes: [] });
     }
     if (clock.nowMs() > giveUpAtMs) {
       if (running > 0) return;
