@@ -15,6 +15,7 @@ import { systemClock } from '../platform/clock.ts';
 import { silentLog } from '../platform/log.ts';
 import { isPostgresqlReady } from '../platform/postgresql.ts';
 import { canConnect, speaksFirst } from '../platform/probe.ts';
+import { linkDoor } from '../proxy/link/links.ts';
 import { type Node, openNode } from './node.ts';
 import { programsOf } from './programs.ts';
 import { Refusal } from './refusal.ts';
@@ -130,18 +131,20 @@ export class ReadinessProbe implements AsyncDisposable {
   async #answers(plans: readonly ProcessPlan[], timeoutMs: number): Promise<Readiness[]> {
     const wants = (name: string) => plans.some((plan) => plan.name === name);
     const answers: Readiness[] = [];
-    if (wants('nats'))
-      answers.push({ name: 'nats', unwell: (await this.#isBusUp()) ? undefined : 'refuses connections' });
+    const expected = plans.filter(({ name }) => !infrastructure.includes(name)).length;
+    const bus = expected > 0 ? await this.bus() : undefined;
+    if (wants('nats')) {
+      const isUp = bus !== undefined || (await this.#isBusUp());
+      answers.push({ name: 'nats', unwell: isUp ? undefined : 'refuses connections' });
+    }
     if (wants('postgresql')) {
       const isReady = await isPostgresqlReady(this.#node.paths);
       answers.push({ name: 'postgresql', unwell: isReady ? undefined : 'refuses connections' });
     }
     if (wants('link')) {
-      const isUp = await canConnect({ host: linkHost, port: this.#node.config.bus.port });
+      const isUp = await canConnect(linkDoor(this.#node.file, this.#node));
       answers.push({ name: 'link', unwell: isUp ? undefined : 'refuses connections' });
     }
-    const expected = plans.filter(({ name }) => !infrastructure.includes(name)).length;
-    const bus = expected > 0 ? await this.bus() : undefined;
     // On a micro cloud nobody else answers, so the wait ends with the last of ours.
     const enough = this.#node.file.isMicro ? { expected: this.#componentCount() } : {};
     const found =

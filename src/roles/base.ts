@@ -13,7 +13,7 @@ import { BackupStatus } from '../contract/data-archive.ts';
 import { decode } from '../contract/decode.ts';
 import type { NodeCertificates } from '../contract/messages/cluster.ts';
 import type { NodeFile } from '../contract/node.ts';
-import { linkHost, type Topology } from '../contract/topology.ts';
+import type { Topology } from '../contract/topology.ts';
 import { withAddress } from '../core/address-move.ts';
 import type { Readiness } from '../core/process-status.ts';
 import type { Boot } from '../platform/config.ts';
@@ -25,7 +25,7 @@ import { writeOwnedFile } from '../platform/owned-files.ts';
 import { isPostgresqlReady } from '../platform/postgresql.ts';
 import { canConnect } from '../platform/probe.ts';
 import { getUser, type SystemUser } from '../platform/system-user.ts';
-import { writeLinks } from '../proxy/link/links.ts';
+import { linkDoor, writeLinks } from '../proxy/link/links.ts';
 import { Supervisord } from '../supervisor/supervisord.ts';
 import { katoHere, runKato } from './own-kato.ts';
 import type { Role } from './role.ts';
@@ -185,7 +185,7 @@ async function probe({ node, paths, config }: Boot, bus: Bus): Promise<Readiness
   const refusing = (isUp: boolean) => (isUp ? undefined : 'refuses connections');
   const answers: Readiness[] = [];
   if (!node.isMicro) {
-    const isUp = await canConnect({ host: linkHost, port: config.bus.port });
+    const isUp = await canConnect(linkDoor(node, { paths, config }));
     answers.push({ name: 'link', unwell: refusing(isUp) });
   }
   if (node.roles.includes('primary')) {

@@ -14,6 +14,15 @@ export function linkProgram(paths: Paths): string[] {
   return ['/usr/sbin/haproxy', '-W', '-f', configFile(paths)];
 }
 
+/** Where a node's link process takes connections without passing them on, for those who look whether it runs. */
+export function linkDoor(
+  { roles, address }: { roles: readonly string[]; address: string },
+  { paths, config }: { paths: Paths; config: ClusterConfig },
+): { path: string } | { host: string; port: number } {
+  if (!roles.includes('primary')) return { path: paths.registryLinkSocket };
+  return { host: address, port: config.link.registryPort };
+}
+
 /**
  * Writes a node's link configuration from the topology. Gives true when something changed: then its HAProxy must be
  * told to read again.
