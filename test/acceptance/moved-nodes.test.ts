@@ -103,6 +103,7 @@ describe('a cluster that is renamed, moved and given new secrets', () => {
   test('a wiped node leaves nothing behind, also when the wipe is killed', async () => {
     await refused(dea, ['node', 'reset', 'factory'], /can not be got back/);
     await refused(core, ['node', 'reset', 'factory', '--yes'], /without it those nodes are nothing/);
+    await refused(core, ['node', 'setup', 'micro', '--yes'], /Core node of a cluster, with 1 other/);
     await cutOff(dea, ['node', 'reset', 'factory', '--yes'], join(dea.state, 'reset.pending'));
     if (existsSync(dea.state)) {
       if (existsSync(join(dea.state, 'reset.pending')))
@@ -115,6 +116,16 @@ describe('a cluster that is renamed, moved and given new secrets', () => {
     assert.doesNotMatch(readFileSync('/proc/self/mounts', 'utf8'), new RegExp(dea.state));
     const { stdout } = succeeded(await core.kato(['node', 'list', '--json']));
     assert.equal(JSON.parse(stdout).length, 1);
+  });
+
+  test('a Core alone becomes a micro cloud with its apps, also when that is killed', { timeout: 400_000 }, async () => {
+    const setUp = ['node', 'setup', 'micro', '--yes', '--no-welcome'];
+    await cutOff(core, setUp, join(core.state, 'setup', 'other-kind'));
+    succeeded(await core.kato(setUp, { timeoutMs: 300_000 }));
+    assert.ok(await within(async () => (await answer(APP)) === '200'), 'the app runs there');
+    const { stdout } = succeeded(await core.kato(['process', 'list', '--json']));
+    assert.doesNotMatch(stdout, /"link"/);
+    succeeded(await core.kato(['status']));
   });
 
   async function allReady(): Promise<boolean> {

@@ -25,6 +25,9 @@ export async function removeMark(paths: Paths, name: string): Promise<void> {
   await rm(join(paths.setup, name), { force: true });
 }
 
+/** The node was a micro cloud and is the first of a cluster now, or the reverse: what runs still speaks as before. */
+export const OTHER_KIND = 'other-kind';
+
 const UNFINISHED = 'unfinished';
 
 /** Notes that set-up began; `command` finishes it. */

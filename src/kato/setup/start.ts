@@ -1,8 +1,9 @@
 import { listProcesses } from '../../core/role-plan.ts';
-import { startProcesses } from '../lifecycle.ts';
+import { restartProcesses, startProcesses, stopProcesses } from '../lifecycle.ts';
 import { ReadinessProbe } from '../readiness.ts';
 import { prepareControlDatabase } from '../store/control-database.ts';
 import { databaseServer } from '../store/database-server.ts';
+import { hasMark, OTHER_KIND, removeMark } from './marks.ts';
 import { readSecrets } from './secrets.ts';
 import type { Step } from './step.ts';
 
@@ -26,12 +27,21 @@ export const startEverything: Step = {
   run: async (context) => {
     const node = await context.node();
     const plans = listProcesses(node.file);
+    const options = { say: (text: string) => context.terminal.say(`        ${text}`), signal: context.signal };
+    if (await hasMark(node.paths, OTHER_KIND)) {
+      // Its successor could not speak to instances as this one does, and would not take over its table.
+      await stopProcesses(
+        node,
+        plans.filter(({ name }) => name === 'router'),
+        options,
+      );
+      await restartProcesses(node, plans, options);
+      await removeMark(node.paths, OTHER_KIND);
+      return 'done';
+    }
     await using probe = new ReadinessProbe(node);
     if ((await probe.look(plans)).every(({ ready }) => ready)) return 'already';
-    await startProcesses(node, plans, {
-      say: (text) => context.terminal.say(`        ${text}`),
-      signal: context.signal,
-    });
+    await startProcesses(node, plans, options);
     return 'done';
   },
 };

@@ -22,7 +22,7 @@ import type { Node } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { ensureRoleGroupsFile, readRoleGroups } from '../role-groups.ts';
 import { findTopology } from '../topology-file.ts';
-import { beginSetUp } from './marks.ts';
+import { beginSetUp, leaveMark, OTHER_KIND } from './marks.ts';
 import { readOrMakeSecrets, type Secrets } from './secrets.ts';
 import type { SetupContext, SetupOptions, Step } from './step.ts';
 
@@ -101,7 +101,9 @@ async function writeNodeFile(paths: Paths, { options }: SetupContext): Promise<b
   const existing = (await readJsonIfExists(paths.nodeFile)) as Partial<NodeFile> | undefined;
   const isMicro = options.kind === 'micro';
   const planned = rolesOf(options, await readRoleGroups(paths));
-  const keeps = options.roles.length === 0 && (existing?.isMicro ?? false) === isMicro;
+  const isOtherKind = existing !== undefined && (existing.isMicro ?? false) !== isMicro;
+  const keeps = options.roles.length === 0 && !isOtherKind;
+  if (isOtherKind) await leaveMark(paths, OTHER_KIND);
   const address = await findAddress();
   const hostsFile = environment.stackato('HOSTS_FILE') ?? existing?.hostsFile;
   const node: NodeFile = {
