@@ -31,7 +31,7 @@ export function clusterCommands(group: Command, context: CommandContext): void {
   retireCommand(group, context);
   zoneCommand(group, context);
   placementZonesCommand(group, context);
-  listCommand(group);
+  listCommand(group, context);
 }
 
 function tokenCommand(group: Command): void {
@@ -178,7 +178,7 @@ function zoneCommand(group: Command, context: CommandContext): void {
     });
 }
 
-function listCommand(group: Command): void {
+function listCommand(group: Command, context: CommandContext): void {
   group
     .command('list')
     .summary('the nodes of the cluster')
@@ -188,7 +188,10 @@ function listCommand(group: Command): void {
       const terminal = terminalOf(command);
       const { topology, why } = await askedOrCopied(node);
       if (topology === undefined) throw why;
-      if (why !== undefined) terminal.say(`${why.message}: these are the nodes as this one last heard of them`);
+      if (why !== undefined) {
+        terminal.say(`${why.message}: these are the nodes as this one last heard of them`);
+        context.outcome.code = 1;
+      }
       const { nodes, core } = topology;
       const rows = nodes.map(({ id, index, address, name, roles }) => [
         String(index),
