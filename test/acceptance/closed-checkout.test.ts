@@ -77,6 +77,9 @@ describe('a checkout below a folder that is closed to others', () => {
   test('a node whose supervisord was killed is taken over by setting up again', async () => {
     const pid = Number(readFileSync(join(node.state, 'supervisor', 'supervisord.pid'), 'utf8'));
     process.kill(pid, 'SIGKILL');
+    const left = await kato(['status']);
+    assert.match(left.stdout, /ORPHANED/);
+    assert.doesNotMatch(left.stdout, /nothing of the platform runs/);
     await ok(kato(['node', 'setup', 'micro', '--yes', '--no-welcome'], { timeoutMs: SETUP_TIMEOUT_MS }));
     await ok(kato(['status']));
     assert.ok((await processes()).includes('stackato controller+aok+logyard'));

@@ -36,7 +36,7 @@ export function statusCommand(program: Command, context: CommandContext): void {
       const texts = nodes.map((one) => formatNode(one, nodes.length > 1));
       if (backup !== undefined)
         texts.push(`backups: ${backup.state === 'good' ? '' : `${backup.state.toUpperCase()}: `}${backup.text}`);
-      const hint = await findHint(node);
+      const hint = await findHint(node, own);
       if (hint !== undefined) texts.push(hint);
       const more = { ...(backup === undefined ? {} : { backup }), ...(hint === undefined ? {} : { hint }) };
       const withMore = value.map((one) => (one.node === own.node ? { ...one, ...more } : one));
@@ -47,10 +47,11 @@ export function statusCommand(program: Command, context: CommandContext): void {
 }
 
 /** What this node waits for. */
-async function findHint({ paths, supervisor }: Node): Promise<string | undefined> {
+async function findHint({ paths }: Node, { processes }: NodeReport): Promise<string | undefined> {
   const unfinished = await findUnfinishedSetUp(paths);
   if (unfinished !== undefined) return `set-up was not finished; run it again: ${unfinished}`;
-  return (await supervisor.isRunning()) ? undefined : 'nothing of the platform runs on this machine; next: kato start';
+  const runsNothing = processes.every(({ state }) => state === 'STOPPED');
+  return runsNothing ? 'nothing of the platform runs on this machine; next: kato start' : undefined;
 }
 
 /** How the backups of the control database are, on the node that keeps it. */
