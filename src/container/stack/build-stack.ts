@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, cp, lstat, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { ExecError, exec } from '../../platform/exec.ts';
-import { isMissing, readTextIfExists } from '../../platform/files.ts';
+import { exists, readTextIfExists } from '../../platform/files.ts';
 import { sourceRoot } from '../../platform/paths.ts';
 import { formatAptSource, readAptSources, selectAptSources } from './apt-sources.ts';
 import type { StackRecipe } from './recipe.ts';
@@ -214,16 +214,6 @@ async function removeUnfinished(cache: string): Promise<void> {
   for (const name of await readdir(cache)) {
     const pid = Number(/^unfinished-(\d+)$/.exec(name)?.[1] ?? 0);
     if (pid > 0 && !(await exists(`/proc/${pid}`))) await rm(join(cache, name), { recursive: true, force: true });
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
-import { isMissing, readTextIfExists } from '../../platform/files.ts';
+import { exists, readTextIfExists } from '../../platform/files.ts';
 import { pathsOf } from '../../platform/paths.ts';
 import { postgresqlPaths } from '../../platform/postgresql.ts';
 import { requireRoot } from '../node.ts';
@@ -97,16 +97,6 @@ function checkSocketPath(state: string): void {
       `the state folder's path is too long for a socket in it: ${socket}`,
       'set STACKATO_STATE to a shorter path',
     );
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await statfs(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
   }
 }
 
