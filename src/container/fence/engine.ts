@@ -190,8 +190,11 @@ export class FenceEngine implements ContainerEngine {
 
   async stats(handle: string): Promise<ContainerStats> {
     const { containers, cgroups, names, store, layout } = this.#tools;
-    const { id } = (await containers.get(handle)).record;
-    const [usage, diskBytes] = await Promise.all([cgroups.usage(names.cgroup(id)), store.usageOf(layout.root(id))]);
+    const { id, exit } = (await containers.get(handle)).record;
+    const [usage, diskBytes] = await Promise.all([
+      cgroups.usage(names.cgroup(id)),
+      store.usageOf(layout.root(id), exit?.atMs),
+    ]);
     return { ...(usage ?? NO_USAGE), diskBytes };
   }
 

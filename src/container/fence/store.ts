@@ -13,6 +13,7 @@ import { StoreImage } from './store-image.ts';
 
 const BTRFS_MAGIC = 0x9123683e;
 const LOOK_MS = 500;
+const USAGE_AGE_MS = 1000;
 /** What containers can write between two looks. */
 const HEADROOM_BYTES = 512 * 1024 * 1024;
 
@@ -24,8 +25,8 @@ export interface Store {
   limit(path: string, bytes: number): Promise<void>;
   /** Paths that don't exist are left out. */
   remove(paths: readonly string[]): Promise<void>;
-  /** Bytes written by the subvolume itself; at most a second old. */
-  usageOf(path: string): Promise<number>;
+  /** Bytes written by the subvolume itself; at most a second old, and no older than `sinceMs`. */
+  usageOf(path: string, sinceMs?: number): Promise<number>;
   /** With what it may still grow by. */
   space(): Promise<{ freeBytes: number; totalBytes: number }>;
   /** Grows until this much is free, as far as the disk has room. */
@@ -69,8 +70,9 @@ function storeAt(layout: Layout, image: StoreImage, clock: Clock): Store {
       const existing = (await Promise.all(paths.map(async (p) => ((await exists(p)) ? [p] : [])))).flat();
       if (existing.length > 0) await run('a subvolume could not be removed', btrfs.deleteSubvolumes(existing));
     },
-    async usageOf(path) {
-      if (!usage || clock.nowMs() - usage.atMs >= 1000) usage = { atMs: clock.nowMs(), bytes: readUsage() };
+    async usageOf(path, sinceMs = 0) {
+      const oldestMs = Math.max(sinceMs, clock.nowMs() - USAGE_AGE_MS);
+      if (!usage || usage.atMs < oldestMs) usage = { atMs: clock.nowMs(), bytes: readUsage() };
       const inside = path.slice(layout.store.length + 1);
       const find = (bytes: ReadonlyMap<string, number>) =>
         bytes.get(inside) ?? [...bytes].find(([known]) => known.endsWith(`/${inside}`))?.[1];
