@@ -30,6 +30,12 @@ const told: readonly [string[], string, string | undefined][] = [
   [['base'], 'stop', undefined],
   [['base', 'dea'], 'start deaa', 'start deaa'],
   [['base', 'dea'], 'process restart dea', 'process restart dea'],
+  [['base', 'dea'], 'process restart dea router', 'process restart dea'],
+  [['base', 'router'], 'process restart dea', undefined],
+  [['base', 'dea'], 'process ready router -b 20', undefined],
+  [['base', 'dea'], 'process ready all -b 20', 'process ready all -b 20'],
+  [['base', 'dea'], 'process stop deaa', 'process stop deaa'],
+  [['base', 'dea'], 'process list --json', 'process list --json'],
 ];
 for (const [roles, line, expected] of told) {
   test(`a node with ${roles.join(', ')} is told of kato ${line}: ${expected ?? 'nothing'}`, () => {

@@ -1,5 +1,6 @@
+import { roleNames } from '../contract/node.ts';
 import type { TopologyNode } from '../contract/topology.ts';
-import { type RoleGroups, resolveRoles } from './role-plan.ts';
+import { listProcesses, listRoleProcesses, type RoleGroups, resolveRoles } from './role-plan.ts';
 
 /** kato's commands that can be run on another node; the rest is for who sits at the machine. */
 export const remoteCommands: readonly string[] = [
@@ -47,7 +48,7 @@ export function takeNodeNames(args: readonly string[]): { nodes: string[]; args:
 }
 
 /**
- * What one of several nodes is told: of the roles that a command names, those that the node has. A node that is stopped
+ * What one of several nodes is told: of the roles and processes that a command names, those that the node has. A node that is stopped
  * from elsewhere keeps its base role, or nothing could start it again.
  *
  * @param groups of roles, as the node has them where the command is given
@@ -60,6 +61,7 @@ export function commandFor(
 ): string[] | undefined {
   const [command = '', ...rest] = args;
   if (command === 'role') return args.flatMap((arg, at) => (at < 2 ? [arg] : [...(groups?.[arg] ?? [arg])]));
+  if (command === 'process') return processCommandFor(node, args);
   if (command !== 'start' && command !== 'stop' && command !== 'restart') return [...args];
   const flags = rest.filter((arg) => arg.startsWith('-'));
   const named = rest.filter((arg) => !arg.startsWith('-'));
@@ -73,6 +75,15 @@ export function commandFor(
   if ('refused' in wanted) return [...args];
   const here = wanted.filter((role) => node.roles.includes(role));
   return here.length === 0 ? undefined : [command, ...here, ...flags];
+}
+
+function processCommandFor(node: Pick<TopologyNode, 'roles'>, args: readonly string[]): string[] | undefined {
+  const known = roleNames.flatMap((role) => listRoleProcesses(role)).map(({ name }) => name);
+  const here = listProcesses({ ...node, isMicro: false }).map(({ name }) => name);
+  const isElsewhere = (arg: string, at: number) => at > 1 && known.includes(arg) && !here.includes(arg);
+  const told = args.filter((arg, at) => !isElsewhere(arg, at));
+  const isLeft = told.some((arg, at) => at > 1 && here.includes(arg));
+  return told.length < args.length && !isLeft ? undefined : told;
 }
 
 /** One after the other, so that what several nodes do is never away on all of them. */

@@ -10,11 +10,24 @@ import {
   microRoles,
   planRoleChange,
   resolveRoles,
+  rolesToTake,
   sociableRoles,
 } from './role-plan.ts';
 
 const micro = { roles: microRoles, isCore: true, isMicro: true };
 const change = (add: RoleName[], remove: RoleName[] = [], node = micro) => planRoleChange(node, { add, remove });
+
+const takes: readonly [string, RoleName[], { isCore: boolean; isMicro: boolean }, RoleName[]][] = [
+  ['a micro cloud', [...microRoles], { isCore: true, isMicro: true }, ['mdns']],
+  ['a Core node', ['base', 'primary', 'controller', 'router'], { isCore: true, isMicro: false }, ['dea', 'stager']],
+  ['a DEA', ['base', 'dea'], { isCore: false, isMicro: false }, ['controller', 'router', 'stager', 'load_balancer']],
+  ['a load balancer', ['base', 'load_balancer'], { isCore: false, isMicro: false }, []],
+];
+for (const [name, roles, kind, expected] of takes) {
+  test(`${name} could be given: ${expected.join(', ') || 'nothing'}`, () => {
+    assert.deepEqual(rolesToTake({ roles, ...kind }), expected);
+  });
+}
 
 test('a micro cloud runs every process, database and bus first', () => {
   assert.deepEqual(

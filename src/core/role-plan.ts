@@ -98,6 +98,15 @@ export function rolesForAll(node: { readonly isCore: boolean }): RoleName[] {
   return sociableRoles.filter((role) => role !== 'primary' || node.isCore);
 }
 
+/** The roles that a node could be given: none that the rules refuse, even with its other roles taken away. */
+export function rolesToTake(node: RoleHolder & { isCore: boolean; isMicro: boolean }): RoleName[] {
+  const others = roleNames.filter((role) => node.roles.includes(role) && role !== 'base' && role !== 'primary');
+  return builtRoles.filter((role) => {
+    const remove = role === 'load_balancer' ? others : [];
+    return !node.roles.includes(role) && !('refused' in planRoleChange(node, { add: [role], remove }));
+  });
+}
+
 /** What a role is for, in a line. */
 export const roleDescriptions: Readonly<Record<RoleName, string>> = {
   base: "reports the node's processes and ships their logs",

@@ -31,7 +31,7 @@ export async function openNode(state = environment.state): Promise<Node> {
   if (node !== undefined) return node;
   throw new Refusal(
     `this node is not set up: ${state} has no complete node.json and credentials`,
-    'run `kato node setup micro`',
+    'run `kato node setup micro`; or, for a cluster, `kato node setup core` or `kato node attach`',
   );
 }
 

@@ -81,7 +81,7 @@ test('a wrong password is said, not taken for a supervisor that is away', async 
     password: 'wrong',
     environment: {},
   });
-  await assert.rejects(stranger.isRunning(), /refused our password/);
+  await assert.rejects(stranger.isRunning(), /is not this node's supervisord: it refused the password/);
 });
 
 /** Says which signal ended it, and leaves behind a child that it looks after. */

@@ -13,12 +13,22 @@ export class RpcFault extends Error {
   }
 }
 
+/** Whatever answers there is not ours: it refused the password. */
+export class RpcDenied extends Error {
+  override name = 'RpcDenied';
+  readonly port: number;
+  constructor(port: number) {
+    super(`what listens on port ${port} is not this node's supervisord: it refused the password`);
+    this.port = port;
+  }
+}
+
 export type RpcEndpoint = { readonly port: number; readonly user: string; readonly password: string };
 
 /**
  * Calls one method of an XML-RPC server on loopback.
  *
- * @throws RpcFault when the server refuses; Error with the cause when it can't be reached or answers something else
+ * @throws RpcFault when the server refuses; RpcDenied when it refuses the password; Error with the cause when it can't be reached or answers something else
  */
 export async function callRpc(
   endpoint: RpcEndpoint,
@@ -31,7 +41,7 @@ export async function callRpc(
     const seconds = timeoutMs / 1000;
     throw new Error(`${method}: the server on port ${endpoint.port} did not answer within ${seconds} s`, { cause });
   });
-  if (answer.status === 401) throw new Error(`${method}: the server on port ${endpoint.port} refused our password`);
+  if (answer.status === 401) throw new RpcDenied(endpoint.port);
   if (answer.status !== 200) throw new Error(`${method}: the server answered ${answer.status}`);
   return decodeResponse(method, answer.body);
 }

@@ -136,5 +136,13 @@ describe('a cluster of five nodes', () => {
     const back = await dead.kato(['node', 'attach', core.address, '-e', 'dea'], { timeoutMs: 180_000 });
     assert.deepEqual([back.code, /token was used already/.test(back.stderr)], [1, true], back.stderr);
     assert.equal((await status()).code, 0);
+    // It runs still, with the password of its supervisord; a token of its own brings it back.
+    const token = succeeded(await core.kato(['node', 'token'])).stdout.trim();
+    const again = ['node', 'attach', core.address, '-e', 'dea', '--token', token];
+    succeeded(await dead.kato(again, { timeoutMs: 180_000 }));
+    await until('five nodes are ready', 60_000, async () => {
+      const { code, nodes } = await status();
+      return code === 0 && nodes.length === 5;
+    });
   });
 });

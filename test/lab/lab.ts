@@ -39,7 +39,9 @@ async function main(): Promise<number> {
 
 async function keepUp(topology: (typeof topologies)[string]): Promise<number> {
   const stop = Promise.withResolvers<void>();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.resolve());
+  // A signal handler alone does not keep a process up once the nodes are made.
+  const up = setInterval(() => undefined, 2 ** 30);
   const cluster = await Cluster.make(topology, { said: (text) => process.stdout.write(`${text}\n`) });
   try {
     const nodes = [cluster.core, ...cluster.attached];
@@ -50,6 +52,7 @@ async function keepUp(topology: (typeof topologies)[string]): Promise<number> {
     );
     await stop.promise;
   } finally {
+    clearInterval(up);
     rmSync(record, { force: true });
     await cluster[Symbol.asyncDispose]();
   }

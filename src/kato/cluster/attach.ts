@@ -217,7 +217,8 @@ async function rememberJoin(paths: Paths, { coreAddress, token }: AttachOptions)
     coreAddress,
     token,
     ...(await makeCertificateRequest(id)),
-    supervisorPassword: systemRandom.hex(24),
+    // Kept with another token too: a supervisord that runs knows no other.
+    supervisorPassword: earlier?.supervisorPassword ?? systemRandom.hex(24),
   };
   await writeOwnedFile(file, `${JSON.stringify(made, null, 2)}\n`, { owner: root, mode: 0o600 });
   return made;

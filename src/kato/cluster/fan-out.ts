@@ -39,7 +39,8 @@ export async function runOnNodes(
     const told = commandFor(target, args, groups);
     return told === undefined ? [] : [{ target, told }];
   });
-  if (jobs.length === 0) throw new Refusal('none of these nodes has that role', '`kato node list` shows their roles');
+  if (jobs.length === 0)
+    throw new Refusal('none of these nodes has that role or process', '`kato node list` shows their roles');
   const others = jobs.some(({ target }) => target.id !== node.file.id);
   if (others && node.file.id !== topology.core) {
     throw new Refusal(

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { systemHosts } from '../../contract/hosts.ts';
 import { platformVersion } from '../../contract/version.ts';
 import { licenseInWords } from '../../core/license.ts';
-import { builtRoles } from '../../core/role-plan.ts';
+import { rolesToTake } from '../../core/role-plan.ts';
 import { openNode } from '../node.ts';
 import { schemeOf } from '../setup/welcome.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
@@ -30,7 +30,11 @@ export function infoCommand(program: Command, _context: CommandContext): void {
         console: `${scheme}://${hosts.console}`,
         api: `${scheme}://${hosts.api}`,
         assignedRoles: file.roles,
-        availableRoles: builtRoles.filter((role) => !file.roles.includes(role)),
+        availableRoles: rolesToTake({
+          ...file,
+          isCore: file.address === file.coreAddress,
+          isMicro: file.isMicro ?? false,
+        }),
         state: paths.state,
         license: config.cluster.license,
       };

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { listProcesses, type ProcessPlan } from '../../core/role-plan.ts';
 import { closest } from '../../core/spelling.ts';
+import { runOnNodes } from '../cluster/fan-out.ts';
 import { restartProcesses, startProcesses, stopProcesses, withSharers } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
 import { ReadinessProbe } from '../readiness.ts';
@@ -17,7 +18,7 @@ export function processCommand(program: Command, context: CommandContext): void 
     .command('process')
     .summary('single processes')
     .description(describe('Shows and steers single processes.', 'kato process list', 'kato process restart logyard'));
-  listCommand(group);
+  listCommand(group, context);
   readyCommand(group, context);
   for (const [name, act] of Object.entries({ start: startProcesses, stop: stopProcesses, restart: restartProcesses })) {
     group
@@ -44,12 +45,19 @@ export function processCommand(program: Command, context: CommandContext): void 
   }
 }
 
-function listCommand(group: Command): void {
+function listCommand(group: Command, context: CommandContext): void {
   group
     .command('list')
+    .option('-c, --cluster', 'of every node; on the Core node, as with -n all')
     .summary('the processes of this node')
-    .description(describe('Lists the processes of this node.', 'kato process list', 'kato process list --json'))
-    .action(async (_options: unknown, command: Command) => {
+    .description(describe('Lists the processes of this node.', 'kato process list', 'kato process list --cluster'))
+    .action(async ({ cluster }: { cluster?: boolean }, command: Command) => {
+      if (cluster === true) {
+        const { json, yaml } = command.optsWithGlobals<{ json?: boolean; yaml?: boolean }>();
+        const format = json ? ['--json'] : yaml ? ['--yaml'] : [];
+        context.outcome.code = await runOnNodes(['all'], ['process', 'list', ...format], context.signal);
+        return;
+      }
       const node = await openNode();
       await using probe = new ReadinessProbe(node);
       const found = await probe.look(listProcesses(node.file));

@@ -62,7 +62,9 @@ function refuseOther(flag: string, given: string | undefined, earlier: string): 
   if (given === undefined || given === earlier) return;
   throw new Refusal(
     `this node was set up with --${flag} ${earlier}, and set-up does not change that to ${given}`,
-    `leave --${flag} out, or set up another node: STACKATO_STATE names its folder`,
+    flag === 'domain'
+      ? `\`kato node rename ${given}\` gives it that domain; then set it up without one`
+      : `leave --${flag} out, or set up another node: STACKATO_STATE names its folder`,
   );
 }
 
