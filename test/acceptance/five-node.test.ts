@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { admin, Cluster, succeeded } from '../lab/cluster.ts';
 import type { LabNode } from '../lab/node.ts';
 import { topologies } from '../lab/topologies.ts';
+import { until } from '../lab/until.ts';
 
 const HOST = 'websocket-chat.stackato.localhost';
 const INSTANCES = 3;
@@ -55,9 +56,6 @@ describe('a cluster of five nodes', () => {
     });
     await asking;
     return answers;
-  };
-  const until = async (what: string, ms: number, holds: () => Promise<boolean>) => {
-    for (const endMs = Date.now() + ms; !(await holds()); ) assert.ok(Date.now() < endMs, `${what} within ${ms} ms`);
   };
   const sumOn = async (nodes: readonly LabNode[]) =>
     (await Promise.all(nodes.map(instancesOn))).reduce((sum, count) => sum + count, 0);

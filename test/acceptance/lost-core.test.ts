@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { exec } from '../../src/platform/exec.ts';
 import { admin, Cluster, succeeded } from '../lab/cluster.ts';
 import { LabNode } from '../lab/node.ts';
+import { until } from '../lab/until.ts';
 
 const HOST = 'static-site.stackato.localhost';
 const AWAY_MS = 30_000;
@@ -36,10 +36,6 @@ describe('the Core is lost for a while', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const kill = async () => {
-    const { stdout } = await exec(['ip', 'netns', 'pids', cluster.core.name]);
-    for (const pid of stdout.split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
-  };
   /** As the router beside the DEA answers. */
   const answer = async () => {
     const args = ['-s', '-m', '5', '-o', '/dev/null', '-w', '%{http_code}', '-H', `Host: ${HOST}`, 'http://127.0.0.1/'];
@@ -52,18 +48,15 @@ describe('the Core is lost for a while', () => {
     return nodes.find((one) => one.address === address)?.roles.map(({ state }) => state) ?? [];
   };
 
-  const untilWorkerIsReady = async (core: LabNode) => {
-    const endMs = Date.now() + 60_000;
-    let seen: string[] = [];
-    do {
-      assert.ok(Date.now() < endMs, `still ${seen}`);
-      seen = await states(core, worker.address);
-    } while (seen.length === 0 || seen.some((state) => state !== 'READY'));
-  };
+  const untilWorkerIsReady = (core: LabNode) =>
+    until('the other node is ready', 60_000, async () => {
+      const seen = await states(core, worker.address);
+      return (seen.length > 0 && seen.every((state) => state === 'READY')) || seen;
+    });
 
   test('killed all at once: apps go on, and status says that it does not answer', { timeout: 240_000 }, async () => {
-    assert.equal(await answer(), '200');
-    await kill();
+    await until('the app answers', 30_000, async () => (await answer()) === '200');
+    cluster.core.killProcesses();
     const endMs = Date.now() + AWAY_MS;
     while (Date.now() < endMs) {
       assert.equal(await answer(), '200');
@@ -101,7 +94,7 @@ describe('the Core is lost for a while', () => {
 
   test('it is gone for good: another machine becomes it, and apps go on meanwhile', { timeout: 400_000 }, async () => {
     succeeded(await cluster.core.kato(['data', 'export', archive, '--passphrase-stdin'], passphrase));
-    await kill();
+    cluster.core.killProcesses();
     cluster.core.cut();
     fresh = LabNode.create();
     succeeded(await fresh.kato(['node', 'setup', 'core', 'api.other.localhost', '--yes'], { timeoutMs: 600_000 }));

@@ -5,10 +5,12 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { admin, Cluster, succeeded } from '../lab/cluster.ts';
 import type { LabNode } from '../lab/node.ts';
+import { until } from '../lab/until.ts';
 
 const DOMAIN = 'moved.localhost';
 const APP = `static-site.${DOMAIN}`;
 const CUT_TIMEOUT_S = 30;
+const PATIENCE_MS = 60_000;
 
 /** Names, addresses and secrets of a cluster's nodes change while an app of it runs; each command is killed half-way once. */
 describe('a cluster that is renamed, moved and given new secrets', () => {
@@ -30,6 +32,16 @@ describe('a cluster that is renamed, moved and given new secrets', () => {
     const args = ['-s', '-m', '5', '-o', '/dev/null', '-w', '%{http_code}', '-H', `Host: ${host}`, 'http://127.0.0.1/'];
     return (await core.run(['curl', ...args])).stdout;
   };
+  const untilAnswers = (what: string) =>
+    until(what, PATIENCE_MS, async () => {
+      const status = await answer(APP);
+      return status === '200' || status;
+    });
+  const untilReady = () =>
+    until('every role is ready', PATIENCE_MS, async () => {
+      const { code, stdout, stderr } = await core.kato(['status', '-n', 'all', '--json']);
+      return code === 0 || `${stdout}\n${stderr}`;
+    });
   const refused = async (node: LabNode, args: string[], why: RegExp) => {
     const { code, stderr } = await node.kato(args);
     assert.equal(code, 1, args.join(' '));
@@ -48,7 +60,7 @@ describe('a cluster that is renamed, moved and given new secrets', () => {
     const { stdout } = succeeded(await core.kato(['node', 'rename', `api.${DOMAIN}`, '--json']));
     const renamed = JSON.parse(stdout);
     assert.deepEqual([renamed.to, renamed.apps, renamed.nodes[0].done], [DOMAIN, 1, true]);
-    assert.equal(await within(async () => (await answer(APP)) === '200'), true, 'the app at its new address');
+    await untilAnswers('the app at its new address');
     assert.equal(await answer(`static-site.${cluster.domain}`), '404');
     assert.equal(await answer(`api.${DOMAIN}`), '200');
     const script = `echo | openssl s_client -connect 127.0.0.1:443 -servername api.${DOMAIN} 2>/dev/null | openssl x509 -noout -ext subjectAltName`;
@@ -71,7 +83,7 @@ describe('a cluster that is renamed, moved and given new secrets', () => {
     for (const at of [0, 1]) assert.notEqual(before[at], after[at]);
     assert.match(await login(core, after[0] ?? ''), /PONG/);
     assert.match(await login(core, before[0] ?? ''), /Authorization Violation/);
-    assert.ok(await within(allReady), 'every role is ready');
+    await untilReady();
   });
 
   test('the Core moves to an address that nobody knows yet, and its node finds it there', async () => {
@@ -86,7 +98,7 @@ describe('a cluster that is renamed, moved and given new secrets', () => {
     await refused(core, ['node', 'reattach', to], /the Core node itself/);
     succeeded(await dea.kato(['node', 'reattach', to]));
     succeeded(await dea.kato(['node', 'reattach', to]));
-    assert.ok(await within(allReady), 'every role is ready');
+    await untilReady();
     assert.equal(await answer(APP), '200');
   });
 
@@ -96,8 +108,8 @@ describe('a cluster that is renamed, moved and given new secrets', () => {
     await readdress(dea, to);
     succeeded(await dea.kato(['start'], { timeoutMs: 240_000 }));
     const listed = async () => succeeded(await core.kato(['node', 'list', '--json'])).stdout;
-    assert.ok(await within(async () => (await listed()).includes(`"${to}"`)), 'the Core knows the address');
-    assert.ok(await within(async () => (await answer(APP)) === '200'), 'the app is routed there');
+    await until('the Core knows the address', PATIENCE_MS, async () => (await listed()).includes(`"${to}"`));
+    await untilAnswers('the app is routed there');
   });
 
   test('a wiped node leaves nothing behind, also when the wipe is killed', async () => {
@@ -122,15 +134,11 @@ describe('a cluster that is renamed, moved and given new secrets', () => {
     const setUp = ['node', 'setup', 'micro', '--yes', '--no-welcome'];
     await cutOff(core, setUp, join(core.state, 'setup', 'other-kind'));
     succeeded(await core.kato(setUp, { timeoutMs: 300_000 }));
-    assert.ok(await within(async () => (await answer(APP)) === '200'), 'the app runs there');
+    await untilAnswers('the app runs there');
     const { stdout } = succeeded(await core.kato(['process', 'list', '--json']));
     assert.doesNotMatch(stdout, /"link"/);
     succeeded(await core.kato(['status']));
   });
-
-  async function allReady(): Promise<boolean> {
-    return (await core.kato(['status', '-n', 'all', '--json'])).code === 0;
-  }
 });
 
 /** Runs kato and kills it when this file is there, or it has ended. */
@@ -167,12 +175,6 @@ plain.once('data', () => {
 });
 setTimeout(() => process.exit(1), 5000);`;
   return (await node.run([process.execPath, '-e', script, hello])).stdout;
-}
-
-async function within(isTrue: () => Promise<boolean>, timeoutMs = 60_000): Promise<boolean> {
-  const endMs = Date.now() + timeoutMs;
-  while (!(await isTrue())) if (Date.now() > endMs) return false;
-  return true;
 }
 
 function repeat<T>(act: () => Promise<T>): { stop: () => Promise<T[]> } {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { admin, Cluster, succeeded } from '../lab/cluster.ts';
 import type { LabNode } from '../lab/node.ts';
 import { topologies } from '../lab/topologies.ts';
+import { until } from '../lab/until.ts';
 
 const LOAD = fileURLToPath(new URL('../lab/steady-load.ts', import.meta.url));
 const RATE = 50;
@@ -59,9 +60,6 @@ describe('a cluster of three nodes: a Core with apps, a second controller and ro
   const status = async (): Promise<{ code: number | null; nodes: NodeState[] }> => {
     const { code, stdout } = await cluster.core.kato(['status', '--all', '--json']);
     return { code, nodes: JSON.parse(stdout) };
-  };
-  const until = async (what: string, ms: number, holds: () => Promise<boolean>) => {
-    for (const endMs = Date.now() + ms; !(await holds()); ) assert.ok(Date.now() < endMs, `${what} within ${ms} ms`);
   };
   /** Asks from the Core, by TLS through the load balancer. */
   const ask = (...args: string[]) =>
@@ -169,12 +167,12 @@ describe('a cluster of three nodes: a Core with apps, a second controller and ro
       steady(`api.${cluster.domain}`, '/v3', SECONDS),
       steady(`console.${cluster.domain}`, '/', SECONDS),
     ]);
-    await until('routed', 10_000, async () => routed().length === 2);
+    await until('routed', 10_000, () => routed().length === 2);
     second.cut();
-    await until('left out', 15_000, async () => routed().length === 1);
+    await until('left out', 15_000, () => routed().length === 1);
     succeeded(await push(writeApp('other', 1)));
     second.mend();
-    await until('back', 30_000, async () => routed().length === 2);
+    await until('back', 30_000, () => routed().length === 2);
     const all = { 200: SECONDS * RATE };
     assert.deepEqual(await load, [all, all, all]);
     await until('every role ready', 60_000, async () => (await status()).code === 0);

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { platformVersion } from '../../src/contract/version.ts';
-import { exec } from '../../src/platform/exec.ts';
 import { admin, Cluster, succeeded } from '../lab/cluster.ts';
 import { copyCheckout, type LabNode } from '../lab/node.ts';
+import { until } from '../lab/until.ts';
 
 const HOST = 'websocket-chat.stackato.localhost';
 const later = (by: number) => platformVersion.replace(/\d+$/, (patch) => String(Number(patch) + by));
@@ -53,6 +53,11 @@ describe('an upgrade of a cluster, node by node', () => {
     const { stdout } = succeeded(await cluster.core.kato(['node', 'upgrade', '--status', '--json']));
     return JSON.parse(stdout).nodes.map(({ state }: { state: string }) => state);
   };
+  const untilReady = () =>
+    until('every role is ready', 60_000, async () => {
+      const { code, stdout } = await cluster.core.kato(['status', '--all']);
+      return code === 0 || stdout;
+    });
   const ask = async () => {
     const answer = ['-s', '-m', '10', '-o', '/dev/null', '-w', '%{http_code}', '-H', `Host: ${HOST}`];
     return (await cluster.core.run(['curl', ...answer, 'http://127.0.0.1/'])).stdout;
@@ -124,7 +129,7 @@ describe('an upgrade of a cluster, node by node', () => {
     const killed = async (args: string[], at: RegExp, everything: boolean) => {
       const run = core.kato(['node', 'upgrade', ...args], { timeoutMs: UPGRADE_MS, killAt: at });
       assert.equal((await run).code, null);
-      if (everything) for (const pid of await upgradesOf(core)) process.kill(pid, 'SIGKILL');
+      if (everything) core.killProcesses((commandLine) => commandLine.includes('\0upgrade\0'));
     };
     // The new code is there, and the bus and the database are stopped.
     await killed([newest, '--force', '--offline'], /starting nats/, true);
@@ -136,22 +141,6 @@ describe('an upgrade of a cluster, node by node', () => {
     await untilReady();
     assert.equal(await ask(), '200');
   });
-
-  /** Processes of a node that are at an upgrade. */
-  async function upgradesOf(node: LabNode): Promise<number[]> {
-    const { stdout } = await exec(['ip', 'netns', 'pids', node.name]);
-    const pids = stdout.split('\n').filter(Boolean);
-    return pids.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0upgrade\0')).map(Number);
-  }
-
-  async function untilReady(): Promise<void> {
-    const endMs = Date.now() + 60_000;
-    for (;;) {
-      const { code, stdout } = await cluster.core.kato(['status', '--all']);
-      if (code === 0) return;
-      assert.ok(Date.now() < endMs, stdout);
-    }
-  }
 });
 
 /** Its links to other copies stay as they are. */

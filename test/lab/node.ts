@@ -132,8 +132,13 @@ export class LabNode {
 
   /** Ends everything inside at once, as a power failure does; what is on its disk stays. */
   killAll(): void {
-    for (const pid of this.#pids()) kill(pid);
+    this.killProcesses();
     for (const pid of this.#containerPids()) kill(pid);
+  }
+
+  /** Ends processes at once, those in containers apart; all, or those with such a command line, its words ended by NUL. */
+  killProcesses(isMeant: (commandLine: string) => boolean = () => true): void {
+    for (const pid of this.#pids()) if (isMeant(commandLineOf(pid))) kill(pid);
   }
 
   /** Stops everything inside and removes every trace of it, also of what was killed; what fails does not stop the rest. */
@@ -242,6 +247,16 @@ function kill(pid: number): void {
     process.kill(pid, 'SIGKILL');
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/** Empty when it has ended. */
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return '';
+    throw error;
   }
 }
 
