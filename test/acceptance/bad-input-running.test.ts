@@ -5,6 +5,9 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
+import { ClusterConfig } from '../../src/contract/config.ts';
+import { decode } from '../../src/contract/decode.ts';
 import { Developer } from './developer.ts';
 import { MicroCloud } from './micro-cloud.ts';
 
@@ -186,6 +189,11 @@ describe('bad input to running apps', () => {
     const running = async () => (await developer.ok(['apps'])).match(/good\s+started\s+web:(\S+)/)?.[1];
     await developer.ok(['scale', 'good', '-d', '32M']);
     await until('one instance of the new size', async () => (await running()) === '1/1');
+    // What is made ahead comes back half a second after it was used; until then there is less than what is left at the end.
+    const { preallocated } = decode(ClusterConfig, {}, 'config').dea;
+    const whole = ['started', ...Array.from({ length: preallocated }, () => 'ready')].sort();
+    const phases = () => readdirSync(pools).map((id) => phaseOf(join(pools, id, 'record.json')));
+    await until('that and what is made ahead', async () => isDeepStrictEqual(phases().sort(), whole));
     const before = { mounts: mountsIn(cloud.node.state), containers: readdirSync(pools).length };
     await developer.ok(['scale', 'good', '-i', '50']);
     await until('fifty run', async () => (await running()) === '50/50');
@@ -236,6 +244,16 @@ describe('bad input to running apps', () => {
     assert.equal(code, 0, stderr);
   }
 });
+
+/** How far the making of a container is, as its record tells. */
+function phaseOf(record: string): string {
+  try {
+    return JSON.parse(readFileSync(record, 'utf8')).phase;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 'none';
+    throw error;
+  }
+}
 
 function mountsIn(folder: string): number {
   return readFileSync('/proc/self/mounts', 'utf8')
