@@ -57,7 +57,8 @@ describe('a checkout below a folder that is closed to others', () => {
 
   test('only what steers containers, ports below 1024 and other processes is run by root', async () => {
     const found = await processes();
-    const byRoot = found.filter((one) => one.startsWith('root ')).sort();
+    // A process that starts another is there twice for a moment.
+    const byRoot = [...new Set(found.filter((one) => one.startsWith('root ')))].sort();
     assert.deepEqual(byRoot, ['root dea', 'root router', 'root stager+base', 'root supervisord']);
     for (const name of ['nats-server', 'primary+health_manager', 'controller+aok+logyard']) {
       assert.ok(found.includes(`stackato ${name}`), `${name} in ${found.join(', ')}`);
