@@ -6,6 +6,19 @@ import type { LabNode } from '../lab/node.ts';
 
 const HOST = 'websocket-chat.stackato.localhost';
 const LINK_PORT = 61_001;
+/** Joins a chat by WebSocket, tells what the server says until it has welcomed, and leaves. */
+const JOIN = `
+const lines = ['GET /chat HTTP/1.1', 'Host: ' + process.argv[1], 'Connection: Upgrade', 'Upgrade: websocket'];
+lines.push('Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', '', '');
+const socket = require('node:net').connect(80, '127.0.0.1', () => socket.write(lines.join('\\r\\n')));
+socket.setTimeout(10_000, () => socket.destroy(new Error('silent for 10 s')));
+let said = '';
+socket.on('data', (bytes) => {
+  said += bytes;
+  if (/"instance":"\\d"/.test(said)) socket.destroy();
+});
+socket.on('close', () => process.stdout.write(said));
+`;
 
 describe("an app on another node, through the Core's router", () => {
   let cluster: Cluster;
@@ -34,12 +47,9 @@ describe("an app on another node, through the Core's router", () => {
     for (let i = 0; i < 40 && seen.size < 2; i++) {
       const { stdout } = await viaRouter('-D', '-', '-o', '/dev/null');
       assert.match(stdout, /^HTTP\/1.1 200/);
-      const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
-      const headers = [...upgrade, 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='].flatMap((one) => ['-H', one]);
-      const host = ['-H', `Host: ${HOST}`, '-m', '1', '--no-buffer', '--output', '-'];
-      const joined = await curl(...host, ...headers, 'http://127.0.0.1/chat');
-      const [, instance] = /welcome, .*"instance":"(\d)"/.exec(joined.stdout) ?? [];
-      assert.ok(instance, joined.stdout);
+      const joined = await cluster.core.run([process.execPath, '-e', JOIN, HOST]);
+      const [, instance] = /^HTTP\/1.1 101[\s\S]*welcome, .*"instance":"(\d)"/.exec(joined.stdout) ?? [];
+      assert.ok(instance, `${joined.stdout}\n${joined.stderr}`);
       seen.add(instance);
     }
     assert.deepEqual([...seen].sort(), ['0', '1']);
