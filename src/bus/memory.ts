@@ -49,6 +49,7 @@ export class MemoryBus implements Bus {
   readonly #log: Log;
   readonly #decoder: PayloadDecoder;
   readonly #open = new Set<() => void>();
+  readonly #handling = new Set<Promise<void>>();
   readonly #statusListeners = new Set<(status: BusStatus) => void>();
   #status: BusStatus = 'connected';
 
@@ -115,7 +116,9 @@ export class MemoryBus implements Bus {
         const respond = (answer: Static<R>) => {
           if (reply !== undefined && this.#status === 'connected') this.#broker.publish(reply, encodePayload(answer));
         };
-        dispatch(payload, { subject: heard, wantsReply: reply !== undefined, respond });
+        const handling = dispatch(payload, { subject: heard, wantsReply: reply !== undefined, respond });
+        this.#handling.add(handling);
+        void handling.finally(() => this.#handling.delete(handling));
       },
     });
     this.#open.add(stop);
@@ -129,6 +132,12 @@ export class MemoryBus implements Bus {
 
   flush(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Resolves once this client's handlers are through with everything that was published so far. */
+  async handled(): Promise<void> {
+    await this.flush();
+    while (this.#handling.size > 0) await Promise.all(this.#handling);
   }
 
   onStatus(listener: (status: BusStatus) => void): Disposable {

@@ -114,7 +114,7 @@ class NatsBus implements Bus {
         const payload = this.#decoder.decode(subject.payload, name, message.data);
         if (payload === undefined) return;
         const respond = (answer: Static<R>) => void message.respond(encodePayload(answer));
-        dispatch(payload, { subject: message.subject, wantsReply: Boolean(message.reply), respond });
+        void dispatch(payload, { subject: message.subject, wantsReply: Boolean(message.reply), respond });
       },
     });
     return {

@@ -1,11 +1,14 @@
 import type { Log } from '../platform/log.ts';
 
-/** Runs a subscription's handler for each message: at once, or one after another; a throw is logged and not fatal to the listener. */
+/**
+ * Runs a subscription's handler for each message: at once, or one after another; a throw is logged and not fatal to the
+ * listener. What it gives resolves when the message was handled.
+ */
 export function dispatcher<A extends unknown[]>(
   subject: string,
   handler: (...args: A) => unknown,
   options: { serial: boolean; log: Log },
-): (...args: A) => void {
+): (...args: A) => Promise<void> {
   const run = async (...args: A) => {
     try {
       await handler(...args);
@@ -13,9 +16,10 @@ export function dispatcher<A extends unknown[]>(
       options.log.error('failed-handler', { subject, error });
     }
   };
-  if (!options.serial) return (...args) => void run(...args);
+  if (!options.serial) return run;
   let tail: Promise<void> = Promise.resolve();
   return (...args) => {
     tail = tail.then(() => run(...args));
+    return tail;
   };
 }

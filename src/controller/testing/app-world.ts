@@ -47,6 +47,8 @@ export type AppWorld = AsyncDisposable & {
   readonly beat: (dea: string, starts: readonly Start[], state?: string) => Promise<void>;
   /** Lets everything that is on its way arrive. */
   readonly settle: () => Promise<void>;
+  /** Waits until the controller is through with what it heard on the bus, and what it said has arrived. */
+  readonly handled: () => Promise<void>;
 };
 
 export async function appWorld(options: { patienceMs?: number; config?: ClusterConfig } = {}): Promise<AppWorld> {
@@ -85,13 +87,17 @@ export async function appWorld(options: { patienceMs?: number; config?: ClusterC
     await services().staging.idle();
     for (let i = 0; i < 10; i++) await bus.flush();
   };
+  const handled = async () => {
+    await near.handled();
+    await bus.flush();
+  };
   const org = await api.call('POST', '/v3/organizations', { body: { name: 'acme' } });
   const space = await api.call('POST', '/v3/spaces', {
     body: { name: 'dev', relationships: { organization: { data: { guid: org.body.guid } } } },
   });
   const send = sender(api);
   return {
-    ...{ api, controller, bus, stops, updates, lines, settle },
+    ...{ api, controller, bus, stops, updates, lines, settle, handled },
     services: services(),
     space: space.body.guid,
     call: api.call,
