@@ -191,12 +191,14 @@ export const ClusterConfig = Type.Object({
       endpointCaFile: Type.String({
         default: '',
         pattern: '^[^\\s"\'#\\\\]*$',
+        title: 'a path without spaces and quotes, or nothing',
         description:
           'PEM file with the CA of endpoints that register with `tls_port`; empty = that of the cluster, on a micro cloud none',
       }),
       endpointCertificate: Type.String({
         default: '',
         pattern: '^[^\\s"\'#\\\\]*$',
+        title: 'a path without spaces and quotes, or nothing',
         description:
           'With `router.endpointCaFile`: PEM file with the certificate and key that the router shows to such endpoints; empty = none',
       }),
@@ -245,6 +247,7 @@ export const ClusterConfig = Type.Object({
       name: Type.String({
         default: '',
         pattern: '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$',
+        title: 'one word of small letters, digits and -, or nothing',
         description:
           "The micro cloud's name on the local network, NAME.local; empty = the domain's when it is such a name, else the machine's",
       }),
@@ -290,6 +293,7 @@ export const ClusterConfig = Type.Object({
       folder: Type.String({
         default: '',
         pattern: '^(/.*)?$',
+        title: 'a path that begins with /, or nothing',
         description:
           'Folder of the blobs, one shared file system mounted on every controller; empty = a folder of this node, for a single controller',
       }),
@@ -298,6 +302,7 @@ export const ClusterConfig = Type.Object({
           endpoint: Type.String({
             default: '',
             pattern: '^(https?://[^/?#]+/?)?$',
+            title: 'a URL such as https://s3.example.com, or nothing',
             description: 'URL of the S3 server; empty = the public one of the region',
           }),
           region: Type.String({ default: 'us-east-1', minLength: 1, description: 'Region' }),
@@ -332,6 +337,7 @@ export const ClusterConfig = Type.Object({
       folder: Type.String({
         default: '',
         pattern: '^(/.*)?$',
+        title: 'a path that begins with /, or nothing',
         description:
           'Where to; a disk of another machine is better. It must exist; empty = `backups` of the state folder',
       }),

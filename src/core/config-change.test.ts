@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { ClusterConfig } from '../contract/config.ts';
 import { decode } from '../contract/decode.ts';
 import { changeSetting } from './config-change.ts';
-import { effectOf, liveSettings } from './config-effect.ts';
+import { describeEffect, effectOf, liveSettings } from './config-effect.ts';
 import { configFault } from './config-rules.ts';
 
 const change = (path: string, value?: unknown, config: unknown = {}) =>
@@ -93,3 +93,17 @@ test('every default is a value that its own setting takes, and together they can
   }
   assert.equal(configFault(decode(ClusterConfig, {}, 'config')), undefined);
 });
+
+const effects: readonly [string, string[], 'micro' | 'core' | 'other', RegExp][] = [
+  ['aok.accessTokenS', ['base'], 'micro', /^counts at once$/],
+  ['router.pruneS', ['base', 'controller', 'router'], 'micro', /start again: kato restart controller router base$/],
+  ['router.drainMs', ['base', 'router'], 'core', /router starts again: kato restart router -n all$/],
+  ['router.drainMs', ['base', 'router'], 'other', /: on the Core: kato restart router -n all$/],
+  ['balancer.idleS', ['base', 'router'], 'core', /^counts when a node has the role load_balancer$/],
+  ['bus.port', ['base'], 'core', /every node: kato restart -n all$/],
+];
+for (const [path, roles, where, expected] of effects) {
+  test(`what a change of ${path} takes, where there is ${roles.join(', ')}, seen from ${where}`, () => {
+    assert.match(describeEffect(effectOf(path), { roles, where }), expected);
+  });
+}

@@ -70,9 +70,21 @@ const narrowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries
   ),
 );
 
-/** The effect in a sentence. */
-export function describeEffect({ roles, isWhole }: ConfigEffect): string {
-  if (isWhole) return 'counts after a restart of every node: kato restart';
+/**
+ * The effect in a sentence, with a command that does it.
+ *
+ * @param cluster `roles`: those that any of its nodes has; `where`: what kato runs on there
+ */
+export function describeEffect(
+  { roles, isWhole }: ConfigEffect,
+  cluster: { readonly roles: readonly string[]; readonly where: 'micro' | 'core' | 'other' },
+): string {
+  const everywhere = cluster.where === 'micro' ? '' : ' -n all';
+  const command = (text: string) =>
+    `${cluster.where === 'other' ? 'on the Core: ' : ''}kato restart${text}${everywhere}`;
+  if (isWhole) return `counts after a restart of every node: ${command('')}`;
   if (roles.length === 0) return 'counts at once';
-  return `counts when ${roles.join(', ')} start${roles.length === 1 ? 's' : ''} again, on each node that has the role: kato restart ${roles.join(' ')}`;
+  const there = roles.filter((role) => cluster.roles.includes(role));
+  if (there.length === 0) return `counts when a node has the role ${roles.join(' or ')}`;
+  return `counts when ${there.join(', ')} start${there.length === 1 ? 's' : ''} again: ${command(` ${there.join(' ')}`)}`;
 }

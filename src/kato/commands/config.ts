@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { ClusterConfig, secretSettings } from '../../contract/config.ts';
 import { findSetting, readSetting, type SettingChange } from '../../core/config-change.ts';
-import { describeEffect, effectOf } from '../../core/config-effect.ts';
+import { effectOf } from '../../core/config-effect.ts';
 import { listProcesses } from '../../core/role-plan.ts';
 import { readSettingText } from '../../core/setting-type.ts';
 import { changeConfig, findConfig } from '../config-client.ts';
+import { effectInWords, refuseMissingFolder } from '../config-effect.ts';
 import { restartProcesses } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
 import { ReadinessProbe } from '../readiness.ts';
@@ -131,6 +132,7 @@ async function change({ command, context, isRestart }: Scope, wanted: SettingCha
   }
   const terminal = terminalOf(command);
   const node = await openNode();
+  await refuseMissingFolder(node, wanted.path, wanted.value);
   const revision = await changeConfig(node, wanted);
   const effect = effectOf(wanted.path);
   const plans = listProcesses(node.file).filter(({ name }) => effect.processes.includes(name));
@@ -141,7 +143,7 @@ async function change({ command, context, isRestart }: Scope, wanted: SettingCha
   const text =
     isRestart && effect.processes.length > 0
       ? `restarted here: ${restarted.join(', ') || 'nothing reads it here'}`
-      : describeEffect(effect);
+      : await effectInWords(node, effect);
   terminal.result(`revision ${revision}; ${text}`, { revision, setting: wanted.path, ...effect, restarted });
 }
 

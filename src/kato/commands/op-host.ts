@@ -2,12 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import type { Command } from 'commander';
 import { systemHosts } from '../../contract/hosts.ts';
-import { describeEffect, effectOf } from '../../core/config-effect.ts';
+import { effectOf } from '../../core/config-effect.ts';
 import { parseProxy, remapHosts, withProxy } from '../../core/host-settings.ts';
 import { writeHostsBlock } from '../../core/hosts-file.ts';
 import { replaceHostsFile } from '../../platform/hosts-file.ts';
 import { readTopology } from '../cluster/registry-client.ts';
 import { changeConfig } from '../config-client.ts';
+import { effectInWords } from '../config-effect.ts';
 import { type Node, openNode, requireRoot } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { setTimeZone } from '../time-zone.ts';
@@ -76,9 +77,14 @@ async function changeProxy(command: Command, proxy: string | undefined): Promise
 }
 
 async function change(command: Command, path: string, value: unknown): Promise<void> {
-  const revision = await changeConfig(await openNode(), { path, value });
+  const node = await openNode();
+  const revision = await changeConfig(node, { path, value });
   const effect = effectOf(path);
-  terminalOf(command).result(`revision ${revision}; ${describeEffect(effect)}`, { revision, setting: path, ...effect });
+  terminalOf(command).result(`revision ${revision}; ${await effectInWords(node, effect)}`, {
+    revision,
+    setting: path,
+    ...effect,
+  });
 }
 
 function zoneCommand(group: Command): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { distributionFault, kernelFault } from './machine.ts';
+import { distributionFault, kernelFault, leastDiskMb } from './machine.ts';
 
 test('set-up takes Debian 12 and what derives from it, and names anything else', () => {
   const release = (id: string, codename: string, more = '') =>
@@ -18,4 +18,10 @@ test('a kernel has btrfs built in or as a module, else it is refused', () => {
   assert.equal(kernelFault(`${without}\tbtrfs\n`, ''), undefined);
   assert.equal(kernelFault(without, 'kernel/fs/btrfs/btrfs.ko.xz: kernel/lib/raid6/raid6_pq.ko'), undefined);
   assert.match(kernelFault(without, 'kernel/fs/xfs/xfs.ko:') ?? '', /no btrfs/);
+});
+
+test('a node that keeps neither apps nor data needs less disk', () => {
+  assert.equal(leastDiskMb(['router']), leastDiskMb(['load_balancer']));
+  assert.ok(leastDiskMb(['router']) < leastDiskMb(['router', 'dea']));
+  assert.equal(leastDiskMb([]), leastDiskMb(['primary', 'controller', 'router']));
 });

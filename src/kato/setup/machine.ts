@@ -7,10 +7,12 @@ import { postgresqlPaths } from '../../platform/postgresql.ts';
 import { requireRoot } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { refuseWhileReset } from '../reset-mark.ts';
-import type { Step } from './step.ts';
+import type { SetupOptions, Step } from './step.ts';
 
 const LEAST_MEMORY_MB = 1800;
-const LEAST_DISK_MB = 8000;
+const LEAST_DISK_MB = { withData: 8000, without: 2000 };
+/** What these keep fills a disk: stacks and apps, or everything that users made. */
+const rolesWithData = ['primary', 'dea', 'stager'];
 const SOCKET_PATH_LIMIT = 107;
 
 /** What must be true of the machine before anything is changed on it. */
@@ -23,11 +25,11 @@ export const checkMachine: Step = {
     const memoryMb = Math.floor(totalmem() / 1_048_576);
     if (memoryMb < LEAST_MEMORY_MB) {
       throw new Refusal(
-        `this machine has ${memoryMb} MB of memory; a micro cloud needs ${LEAST_MEMORY_MB}`,
+        `this machine has ${memoryMb} MB of memory; the platform needs ${LEAST_MEMORY_MB}`,
         'use a larger machine',
       );
     }
-    await checkDisk(options.state);
+    await checkDisk(options);
     checkSocketPath(options.state);
     await claim(options.state);
     return 'already';
@@ -76,18 +78,25 @@ export function kernelFault(filesystems: string, modules: string): string | unde
   return 'this kernel has no btrfs, neither built in nor as a module';
 }
 
-async function checkDisk(state: string): Promise<void> {
+async function checkDisk({ state, roles }: Pick<SetupOptions, 'state' | 'roles'>): Promise<void> {
   let folder = state;
   while (!(await exists(folder))) folder = dirname(folder);
   const { bavail, bsize } = await statfs(folder);
   const freeMb = Math.floor((bavail * bsize) / 1_048_576);
   const isSetUp = await exists(pathsOf(state).nodeFile);
-  if (freeMb < LEAST_DISK_MB && !isSetUp) {
+  const neededMb = leastDiskMb(roles);
+  if (freeMb < neededMb && !isSetUp) {
     throw new Refusal(
-      `${folder} has ${freeMb} MB free; a micro cloud needs ${LEAST_DISK_MB}`,
+      `${folder} has ${freeMb} MB free; a node ${roles.length > 0 ? `with ${roles.join(', ')} ` : ''}needs ${neededMb}`,
       'make room, or set STACKATO_STATE to a folder on a larger disk',
     );
   }
+}
+
+/** What a machine with these roles needs; without any it is set up as a whole platform. */
+export function leastDiskMb(roles: readonly string[]): number {
+  const hasData = roles.length === 0 || roles.some((role) => rolesWithData.includes(role));
+  return hasData ? LEAST_DISK_MB.withData : LEAST_DISK_MB.without;
 }
 
 function checkSocketPath(state: string): void {
