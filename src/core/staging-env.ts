@@ -1,14 +1,4 @@
-/** The operator's settings that reach staging: registries, certificates, anything else. Empty text: not set. */
-export type StagingSettings = {
-  readonly environment: Readonly<Record<string, string>>;
-  readonly caFile: string;
-  readonly npmRegistry: string;
-  readonly pipIndex: string;
-  readonly gemSource: string;
-  readonly goProxy: string;
-  readonly mavenMirror: string;
-  readonly composerRepository: string;
-};
+import type { StagingSettings } from './staging-settings.ts';
 
 export type StagingEnvInput = {
   /** K=V, the app's own variables. */

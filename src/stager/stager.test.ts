@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { ContainerError } from '../container/container.ts';
+import type { FakeProcess } from '../container/fake.ts';
 import { subjects } from '../contract/subjects.ts';
 import { lyingZip, stagerWorld, zip } from './testing/stager-world.ts';
 
@@ -39,6 +40,20 @@ test('a package becomes a droplet: detected, compiled, released, uploaded, told 
   assert.ok(world.lines.includes('STG OUT Exit status 0'), world.lines.join('\n'));
   assert.ok(world.lines.some((line) => line.startsWith('STG OUT -----> Using the app as it is')));
   assert.deepEqual(await world.engine.list(), []);
+});
+
+test("a build reaches what its space may reach, and the operator's registries wherever they are", async () => {
+  const space = [{ protocol: 'tcp' as const, destination: '198.51.100.0/24', ports: '443' }];
+  let egress: unknown;
+  const script = (process: FakeProcess) => {
+    egress = process.spec.egress;
+    process.exit(1);
+  };
+  await using world = await stagerWorld({ script, staging: { gemSource: 'http://10.1.2.3:9292/' } });
+  world.blobs.files.set('package', await zip({ Gemfile: '' }));
+  await world.stage(world.request({ egress_network_rules: space }));
+  await world.blobs.result('task-1');
+  assert.deepEqual(egress, [...space, { protocol: 'tcp', destination: '10.1.2.3', ports: '9292' }]);
 });
 
 test('an app that no buildpack knows fails, naming what each one looked for', async () => {

@@ -6,6 +6,7 @@ import type { ClusterConfig } from '../contract/config.ts';
 import { PlatformError } from '../contract/errors.ts';
 import { resolveStack } from '../contract/stacks.ts';
 import { type BuildpackChoice, chooseBuildpacks } from '../core/buildpack-choice.ts';
+import { registryServers } from '../core/registry-servers.ts';
 import { stagingEnvironment } from '../core/staging-env.ts';
 import { explainFailure, lastLinesMark } from '../core/staging-failure.ts';
 import { planStaging, type StagingStep } from '../core/staging-plan.ts';
@@ -14,6 +15,7 @@ import type { Log } from '../platform/log.ts';
 import { type BuildReport, readLookedFor, readReport } from './build-report.ts';
 import type { BuildpackStore } from './buildpack-store.ts';
 import { findStats } from './foreign-file.ts';
+import { registryEgress } from './registry-egress.ts';
 import { StagingContainer } from './staging-container.ts';
 import { BuildFailed, explainFault, isUnexpected, TaskStopped, TimeExpired } from './staging-fault.ts';
 import { StagingInput } from './staging-input.ts';
@@ -145,7 +147,8 @@ export class StagingTask {
 
   async #createContainer(): Promise<void> {
     const { request } = this;
-    const { caFile } = this.#context.config.staging;
+    const { staging } = this.#context.config;
+    const { caFile } = staging;
     if (caFile !== '' && !(await findStats(caFile))) {
       throw new PlatformError('StagingError', `the file ${caFile} named by 'staging.caFile' is not on the stager`);
     }
@@ -156,7 +159,7 @@ export class StagingTask {
       stack: resolveStack(request.stack),
       memoryMb: request.memory_limit,
       diskMb: request.disk_limit,
-      egress: request.egress_network_rules,
+      egress: [...request.egress_network_rules, ...(await registryEgress(registryServers(staging), this.#context))],
       input: this.#input.folder,
       buildpacks: this.#buildpackFolders,
       builder: this.#context.builder,

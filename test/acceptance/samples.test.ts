@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { Developer } from './developer.ts';
 import { admin, MicroCloud } from './micro-cloud.ts';
+import { greeting, PrivateRegistry, settingsOf } from './private-registry.ts';
+import { registryApps } from './registry-apps.ts';
 
 const samplesFolder = fileURLToPath(new URL('../../samples', import.meta.url));
 const pushTimeoutMs = 300_000;
@@ -106,4 +109,43 @@ describe('real apps on a micro cloud', () => {
       assert.deepEqual(complaints, []);
     });
   });
+
+  // Last: the settings stay.
+  for (const way of ['named by settings', 'behind an HTTP proxy'] as const)
+    describe(`registries on a private network, ${way}`, () => {
+      let registry: PrivateRegistry;
+      let developer: Developer;
+
+      before(async () => {
+        registry = await PrivateRegistry.listen(cloud.node.gateway);
+        developer = await Developer.logIn(cloud.node);
+        const isProxy = way === 'behind an HTTP proxy';
+        // The proxy alone knows this name.
+        const origin = isProxy ? 'http://registry.test' : registry.url;
+        await registry.fill(origin);
+        const environment = isProxy ? { http_proxy: registry.url, HTTP_PROXY: registry.url } : {};
+        const settings = { ...settingsOf(origin), environment: JSON.stringify(environment) };
+        for (const [name, value] of Object.entries(settings)) {
+          const { code, stderr } = await cloud.node.kato(['config', 'set', `staging.${name}`, value]);
+          assert.equal(code, 0, stderr);
+        }
+      });
+
+      after(async () => {
+        developer?.[Symbol.dispose]();
+        await registry?.[Symbol.asyncDispose]();
+      });
+
+      for (const { name, path, files } of registryApps)
+        test(`${name} gets its packages there`, async () => {
+          const app = `${name}-${way.replaceAll(' ', '-').toLowerCase()}`;
+          await developer.ok(['push', '--as', app, '-m', '128M'], developer.app(app, files));
+          assert.equal((await cloud.untilStatus(`${app}.stackato.localhost`, 200)).body, greeting);
+          assert.ok(
+            registry.requests.some((request) => path.test(request)),
+            registry.requests.join('\n'),
+          );
+          await developer.ok(['delete', app, '--yes']);
+        });
+    });
 });

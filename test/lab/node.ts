@@ -22,6 +22,8 @@ export class LabNode {
   readonly name: string;
   readonly state: string;
   readonly address: string;
+  /** Address of this machine at the near end of its cable. */
+  readonly gateway: string;
   readonly hostsFile: string;
   readonly home: string;
   /** The near end of its network cable. */
@@ -36,6 +38,7 @@ export class LabNode {
     this.link = `lab${number}`;
     this.#subnet = `10.249.${number}`;
     this.address = `${this.#subnet}.2`;
+    this.gateway = `${this.#subnet}.1`;
     this.#folder = mkdtempSync(join(tmpdir(), 'lab-'));
     chmodSync(this.#folder, 0o755);
     this.state = join(this.#folder, 'state');
@@ -167,12 +170,12 @@ export class LabNode {
     const { name } = this;
     run('ip', 'netns', 'add', name);
     run('ip', 'link', 'add', this.link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
-    run('ip', 'address', 'add', `${this.#subnet}.1/24`, 'dev', this.link);
+    run('ip', 'address', 'add', `${this.gateway}/24`, 'dev', this.link);
     run('ip', 'link', 'set', this.link, 'up');
     run('ip', '-n', name, 'address', 'add', `${this.address}/24`, 'dev', 'eth0');
     run('ip', '-n', name, 'link', 'set', 'lo', 'up');
     run('ip', '-n', name, 'link', 'set', 'eth0', 'up');
-    run('ip', '-n', name, 'route', 'add', 'default', 'via', `${this.#subnet}.1`);
+    run('ip', '-n', name, 'route', 'add', 'default', 'via', this.gateway);
     writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
     const rules = [
       `table ip ${this.link} {`,
