@@ -20,7 +20,8 @@ const folders: Readonly<Record<string, string>> = { 'blobs.folder': 'controller'
 /** Refuses the name of a folder that is not on this machine, when this machine will look for it. */
 export async function refuseMissingFolder({ file }: Node, path: string, value: unknown): Promise<void> {
   const reader = folders[path];
-  if (reader === undefined || typeof value !== 'string' || value === '' || !file.roles.includes(reader)) return;
+  if (reader === undefined || typeof value !== 'string' || !value.startsWith('/') || !file.roles.includes(reader))
+    return;
   const found = await stat(value).catch((error: unknown) => {
     if (isMissing(error)) return undefined;
     throw error;

@@ -76,7 +76,7 @@ describe('set-up refuses', () => {
       const env = { STACKATO_STATE: join(small, 'state') };
       const { code, stderr } = await node.kato(['node', 'setup', 'micro', '--yes'], { env });
       assert.equal(code, 1);
-      assert.match(stderr, /small-\S+ has 100 MB free; a micro cloud needs \d+[\s\S]*→ .*STACKATO_STATE/);
+      assert.match(stderr, /small-\S+ has 100 MB free; a node .*needs \d+[\s\S]*→ .*STACKATO_STATE/);
     } finally {
       await node.run(['umount', small]);
       rmSync(small, { recursive: true, force: true });
