@@ -156,62 +156,6 @@ test('a failed build shows its cause, and what to try', async () => {
   assert.match(err, /next: The lines above/);
 });
 
-test('an app that crashes shows its last words, the exit status, and what to try', async () => {
-  await using user = await FakeUser.loggedIn();
-  await user.write(node);
-  user.platform.states = (process) => {
-    user.platform.events.push({
-      guid: 'e',
-      type: 'app.crash',
-      created_at: new Date().toISOString(),
-      actor: { name: 'demo' },
-      data: { index: 0, exit_status: 137, exit_description: 'APP/PROC/WEB: Exited with status 137 (out of memory)' },
-    });
-    if (user.platform.events.length === 1) {
-      user.platform.log({ source: 'APP/PROC/WEB', type: 'ERR', text: 'allocating everything' });
-    }
-    return user.platform.instances(process, 'CRASHED');
-  };
-  const { code, out, err } = await user.call('push', 'demo');
-  assert.equal(code, 1);
-  assert.match(err, /demo did not start: Exited with status 137 \(out of memory\)/);
-  assert.equal(`${out}${err}`.split('allocating everything').length, 2, 'told once');
-  assert.match(err, /next: It has 256M; give it more: stackato scale demo -m 512M/);
-});
-
-test('an app whose program is missing is not told of ports, though its log speaks of health', async () => {
-  await using user = await FakeUser.loggedIn();
-  await user.write(node);
-  user.platform.states = (process) => {
-    user.platform.events.push({
-      guid: 'e',
-      type: 'app.crash',
-      created_at: new Date().toISOString(),
-      actor: { name: 'demo' },
-      data: {
-        index: 0,
-        exit_status: 127,
-        exit_description: 'APP/PROC/WEB: APP/PROC/WEB: Exited with status 127 (exit status 127)',
-      },
-    });
-    user.platform.log({ source: 'CELL', text: 'Container became healthy' });
-    return user.platform.instances(process, 'CRASHED');
-  };
-  const { err } = await user.call('push', 'demo');
-  assert.match(err, /did not start: Exited with status 127\n/);
-  assert.match(err, /next: A program that the start command names was not found/);
-});
-
-test('an app that never listens is told which port', async () => {
-  await using user = await FakeUser.loggedIn();
-  await user.write(node);
-  user.clock = hurriedClock();
-  user.platform.states = (process) => user.platform.instances(process, 'STARTING');
-  const { code, err } = await user.call('push', 'demo', '--timeout', '1');
-  assert.equal(code, 1);
-  assert.match(err, /variable PORT/);
-});
-
 test('a second push of the same app is told of the first', async () => {
   await using user = await FakeUser.loggedIn();
   await user.write(node);

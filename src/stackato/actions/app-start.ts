@@ -13,6 +13,7 @@ import type { LogLine } from '../api/logs.ts';
 import { type App, AuditEvent, type Process, type Stat } from '../api/resources.ts';
 import { ClientError, Interrupted, isApiError } from '../client-error.ts';
 import type { Terminal } from '../terminal.ts';
+import type { Patience } from './log-tail.ts';
 
 export type Start = {
   readonly api: ApiClient;
@@ -21,7 +22,7 @@ export type Start = {
   readonly signal: AbortSignal;
   readonly heard: readonly LogLine[];
   readonly wasTold: (line: LogLine) => boolean;
-  readonly settle: (quietMs: number, mostMs: number) => Promise<void>;
+  readonly settle: (patience: Patience) => Promise<void>;
   /** Crashes before this do not count; epoch, ms. */
   readonly sinceMs: number;
 };
@@ -135,8 +136,8 @@ async function failed(
   app: App,
   state: { process: Process; stats: readonly Stat[]; crashes: readonly CrashReport[] },
 ): Promise<ClientError> {
-  await start.settle(300, 2000);
   const { process, stats, crashes } = state;
+  await start.settle(crashes.length > 0 ? untilTold(start, crashes.length) : { quietMs: 300, mostMs: 2000 });
   const [crash] = crashes;
   const placement = stats.map(({ details }) => details).find((details) => details);
   const report = crash ?? (placement ? { description: placement, status: undefined } : undefined);
@@ -148,6 +149,12 @@ async function failed(
     details: news.map((line) => `  [${line.source}/${line.instance}] ${line.text}`),
     next: adviseStart(startedProcess(app, process), report && causeOfCrash(report), words),
   });
+}
+
+/** A DEA tells of a crash at once, and in the log below the last words, which it reads for two seconds at most. */
+function untilTold({ heard }: Start, crashes: number): Patience {
+  const isTold = ({ source, text }: LogLine) => source === 'CELL' && /^Instance \S+ crashed: /.test(text);
+  return { quietMs: 2000, mostMs: 5000, isOver: () => heard.filter(isTold).length >= crashes };
 }
 
 function startedProcess(app: App, process: Process): StartedProcess {

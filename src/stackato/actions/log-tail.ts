@@ -19,6 +19,9 @@ export type TailOptions = {
   readonly onFailure?: (error: ClientError) => void;
 };
 
+/** How long lines that are on their way are waited for; `isOver` knows that none is. */
+export type Patience = { readonly quietMs: number; readonly mostMs: number; readonly isOver?: () => boolean };
+
 /** Lines can arrive a little later than others that were said after them. */
 const OVERLAP_NS = 2_000_000_000n;
 const REMEMBERED = 5000;
@@ -54,12 +57,12 @@ export class LogTail implements AsyncDisposable {
     if (this.#failure) throw this.#failure;
   }
 
-  /** Waits until nothing was said for a moment, at most `mostMs`. */
-  async settle(quietMs: number, mostMs: number): Promise<void> {
+  /** Waits until the last line was heard, or nothing was said for a moment, at most `mostMs`. */
+  async settle({ quietMs, mostMs, isOver = () => false }: Patience): Promise<void> {
     const { clock } = this.#options;
     const startedMs = clock.nowMs();
     const isQuiet = () => clock.nowMs() - Math.max(this.#lastLineAtMs, startedMs) >= quietMs;
-    while (!isQuiet() && clock.nowMs() - startedMs < mostMs) await clock.sleep(25);
+    while (!isOver() && !isQuiet() && clock.nowMs() - startedMs < mostMs) await clock.sleep(25);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -161,7 +164,7 @@ export function startTail(context: Context, scope: Scope, app: { readonly guid: 
     heard,
     /** Has the user seen this line already? */
     wasTold: (line: LogLine) => told.test(line.source),
-    settle: (quietMs: number, mostMs: number) => tail.settle(quietMs, mostMs),
+    settle: (patience: Patience) => tail.settle(patience),
     [Symbol.asyncDispose]: () => tail[Symbol.asyncDispose](),
   };
 }

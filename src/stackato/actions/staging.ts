@@ -6,6 +6,7 @@ import { type App, Build } from '../api/resources.ts';
 import { UnreachableError } from '../api/transport.ts';
 import { ClientError, Interrupted, isApiError } from '../client-error.ts';
 import type { Terminal } from '../terminal.ts';
+import type { Patience } from './log-tail.ts';
 
 export type Stage = {
   readonly api: ApiClient;
@@ -16,7 +17,7 @@ export type Stage = {
   readonly heard: readonly LogLine[];
   readonly wasTold: (line: LogLine) => boolean;
   /** Lets the last lines arrive. */
-  readonly settle: (quietMs: number, mostMs: number) => Promise<void>;
+  readonly settle: (patience: Patience) => Promise<void>;
 };
 
 const ATTEMPTS = 3;
@@ -45,7 +46,7 @@ export async function stage(staging: Stage, app: App, packageGuid: string): Prom
       if (state === 'STAGED' && droplet) return droplet.guid;
       if (error?.includes(DELETED)) throw gone(app);
       if (state === 'FAILED' || state === 'STAGED') {
-        await staging.settle(300, 2000);
+        await staging.settle({ quietMs: 300, mostMs: 2000 });
         throw stagingFailed(app, error ?? 'no reason given', staging);
       }
       if (clock.nowMs() - startedMs > LIMIT_MS) throw stagingFailed(app, 'it takes longer than 16 minutes', staging);
