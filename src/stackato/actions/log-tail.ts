@@ -14,6 +14,8 @@ export type TailOptions = {
   readonly signal: AbortSignal;
   /** Lines said before are not told; epoch, ns. */
   readonly sinceNs: bigint;
+  /** Lines that were told already, oldest first; what comes late and is dated among them is told still. */
+  readonly known?: readonly LogLine[];
   readonly onLine: (line: LogLine) => void;
   /** Called once when the log can't be read any more. */
   readonly onFailure?: (error: ClientError) => void;
@@ -41,8 +43,10 @@ export class LogTail implements AsyncDisposable {
   readonly ready: Promise<void>;
 
   constructor(options: TailOptions) {
+    const { known = [], sinceNs } = options;
     this.#options = options;
-    this.#newestNs = options.sinceNs;
+    this.#newestNs = BigInt(known.at(-1)?.atNs ?? sinceNs);
+    for (const line of known) this.#told.add(keyOf(line));
     this.#lastLineAtMs = options.clock.nowMs();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ready = Promise.race([promise, restOrStop(options.clock, READY_MS, this.#stop.signal)]);
@@ -113,7 +117,7 @@ export class LogTail implements AsyncDisposable {
   }
 
   #tell(line: LogLine): void {
-    const key = `${line.atNs} ${line.source} ${line.instance} ${line.text}`;
+    const key = keyOf(line);
     if (this.#told.has(key) || BigInt(line.atNs) < this.#options.sinceNs) return;
     this.#told.add(key);
     if (this.#told.size > REMEMBERED)
@@ -122,6 +126,10 @@ export class LogTail implements AsyncDisposable {
     this.#lastLineAtMs = this.#options.clock.nowMs();
     this.#options.onLine(line);
   }
+}
+
+function keyOf({ atNs, source, instance, text }: LogLine): string {
+  return `${atNs} ${source} ${instance} ${text}`;
 }
 
 /** Sleeps, but no longer than until the signal fires. */

@@ -45,9 +45,9 @@ async function logs(context: Context, given: string | undefined, options: LogsOp
   const app = await getApp(api, space, await appNameOf(context, given));
   const isWanted = filterOf(options);
   const isFiltered = options.source !== undefined || options.instance !== undefined || options.text !== undefined;
-  const limit = isFiltered ? MOST : Math.max(1, num);
-  const lines = (await readLogs(api, entry.logCache, { appGuid: app.guid, sinceNs: 1n, limit })).filter(isWanted);
-  const recent = num === 0 ? [] : lines.slice(-num);
+  const limit = isFiltered || options.follow ? MOST : Math.max(1, num);
+  const known = await readLogs(api, entry.logCache, { appGuid: app.guid, sinceNs: 1n, limit });
+  const recent = num === 0 ? [] : known.filter(isWanted).slice(-num);
   if (!options.follow) {
     terminal.answer(recent.map(forJson), () => {
       for (const line of recent) terminal.say(formatLine(terminal, line));
@@ -62,14 +62,14 @@ async function logs(context: Context, given: string | undefined, options: LogsOp
     else terminal.say(formatLine(terminal, line));
   };
   recent.forEach(tell);
-  const newest = recent.at(-1)?.atNs ?? lines.at(-1)?.atNs;
   await using tail = new LogTail({
     api,
     logCache: entry.logCache,
     appGuid: app.guid,
     clock,
     signal,
-    sinceNs: newest === undefined ? 1n : BigInt(newest) + 1n,
+    sinceNs: 1n,
+    known,
     onLine: tell,
   });
   await tail.ended();

@@ -1,6 +1,7 @@
 export type Row = Record<string, unknown> & { guid: string };
 export type Answer = { status?: number; body?: unknown; headers?: Record<string, string>; raw?: string };
-export type FakeLine = { source: string; instance?: string; type?: 'OUT' | 'ERR'; text: string };
+/** `atNs` as the line is dated; default: now. */
+export type FakeLine = { source: string; instance?: string; type?: 'OUT' | 'ERR'; text: string; atNs?: string };
 
 export function fault(status: number, code: number, title: string, detail: string): Answer {
   return { status, body: { errors: [{ code, title, detail }] } };

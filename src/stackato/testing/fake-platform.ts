@@ -60,7 +60,7 @@ export class FakePlatform implements AsyncDisposable {
 
   log(...lines: FakeLine[]): void {
     for (const line of lines) {
-      const one = { ...line, atNs: `${BigInt(Date.now()) * 1_000_000n + BigInt(this.lines.length)}` };
+      const one = { atNs: `${BigInt(Date.now()) * 1_000_000n + BigInt(this.lines.length)}`, ...line };
       this.lines.push(one);
       for (const stream of this.streams) stream.write(`${JSON.stringify(streamed(one))}\n`);
     }
