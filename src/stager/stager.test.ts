@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { ContainerError } from '../container/container.ts';
 import type { FakeProcess } from '../container/fake.ts';
 import { subjects } from '../contract/subjects.ts';
+import { systemClock } from '../platform/clock.ts';
 import { lyingZip, stagerWorld, zip } from './testing/stager-world.ts';
 
 const executable = (text: string) => ({ text: `#!/bin/bash\n${text}\n`, mode: 0o100755 });
@@ -174,7 +175,15 @@ test('a droplet that a build replaced by a link is not read', async () => {
 });
 
 test('staging ends at its time limit and says what it was doing', async () => {
-  await using world = await stagerWorld({ script: (process) => process.print('still thinking') });
+  const said = Promise.withResolvers<void>();
+  await using world = await stagerWorld({
+    script: (process) => process.print('still thinking'),
+    // Only the limit is so long; it is over once the build was heard, however long that took to begin.
+    clock: { ...systemClock, sleep: (ms, signal) => (ms === 1000 ? said.promise : systemClock.sleep(ms, signal)) },
+  });
+  world.bus.subscribe(subjects.appLog, ['*'], ({ lines }) => {
+    if (lines.some(({ text }) => text === 'still thinking')) said.resolve();
+  });
   world.blobs.files.set('package', await zip({ Procfile: 'web: x\n' }));
   await world.stage(world.request({ timeout_s: 1 }));
   const { error_info } = await world.blobs.result('task-1');

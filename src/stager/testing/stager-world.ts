@@ -11,7 +11,7 @@ import { FakeEngine, type FakeProcess } from '../../container/fake.ts';
 import { ClusterConfig } from '../../contract/config.ts';
 import { decode } from '../../contract/decode.ts';
 import { subjects } from '../../contract/subjects.ts';
-import { systemClock } from '../../platform/clock.ts';
+import { type Clock, systemClock } from '../../platform/clock.ts';
 import { ExecError, exec } from '../../platform/exec.ts';
 import { temporaryDirectory } from '../../platform/files.ts';
 import { silentLog } from '../../platform/log.ts';
@@ -146,6 +146,7 @@ export async function stagerWorld(
     engine?: ContainerEngine;
     staging?: Partial<ClusterConfig['staging']>;
     config?: ClusterConfig;
+    clock?: Clock;
   } = {},
 ) {
   const script = options.script ?? runBuilder;
@@ -173,7 +174,7 @@ export async function stagerWorld(
   const common = {
     bus: new MemoryBus(broker),
     engine: options.engine ?? engine,
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     log: silentLog,
     config,
     builder,
