@@ -91,6 +91,8 @@ test('a controller that was away for too long does not end a job that another ha
   await startJob(db, { guid: 'j', operation: 'work' });
   api.jobs.wake();
   await entered[0]?.promise;
+  // Its look for more work is over, so that only the other one can take this.
+  while (api.jobs.running > 1) await new Promise((done) => setImmediate(done));
   await db
     .updateTable('jobs')
     .set({ lease_until: new Date(0) })
