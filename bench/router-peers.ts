@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { environment } from '../src/platform/config.ts';
 import { ExecError, exec, start } from '../src/platform/exec.ts';
 import { writeFileAtomic } from '../src/platform/files.ts';
-import { freePort } from '../src/proxy/haproxy/rig.conformance.ts';
+import { freePort } from '../src/platform/testing/free-port.ts';
 
 /** Something that answers HTTP on a loopback port and whose CPU can be measured. */
 export type Peer = {

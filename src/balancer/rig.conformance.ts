@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type IncomingMessage, request as requestPlain, type ServerResponse } from 'node:http';
 import { createServer, type RequestOptions, request as requestTls, type Server } from 'node:https';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { systemClock } from '../platform/clock.ts';
 import { temporaryDirectory } from '../platform/files.ts';
 import { silentLog } from '../platform/log.ts';
+import { freePort } from '../platform/testing/free-port.ts';
 import { ensureAuthority, ensureServerCertificate } from '../platform/tls.ts';
 import { Balancer } from './balancer.ts';
 import type { NginxOptions } from './nginx/config-file.ts';
@@ -196,16 +196,6 @@ export async function until(what: string, holds: () => Promise<boolean> | boolea
     if (Date.now() > endMs) throw new Error(`waited ${timeoutMs} ms for ${what}`);
     await systemClock.sleep(20);
   }
-}
-
-/** A port that is free on every loopback address used here. */
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function closeServer(server: Server): Promise<void> {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { subjects } from '../contract/subjects.ts';
@@ -8,6 +7,7 @@ import { busUserNames, formatBusConfig } from '../core/bus-permissions.ts';
 import { exec, start } from '../platform/exec.ts';
 import { temporaryDirectory, writeFileAtomic } from '../platform/files.ts';
 import { silentLog } from '../platform/log.ts';
+import { freePort } from '../platform/testing/free-port.ts';
 import { connectNats } from './nats.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -17,11 +17,7 @@ let port = 0;
 before(async () => {
   folder = await temporaryDirectory('nats-permissions');
   const at = (name: string) => join(folder.path, name);
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  port = (probe.address() as { port: number }).port;
-  probe.close();
-  await once(probe, 'close');
+  port = await freePort();
   const subject = ['-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-days', '1'];
   await exec([
     'openssl',

@@ -1,19 +1,10 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { after, before } from 'node:test';
 import { start } from '../platform/exec.ts';
 import { silentLog } from '../platform/log.ts';
+import { freePort } from '../platform/testing/free-port.ts';
 import { busConformance } from './bus.conformance.ts';
 import { connectNats } from './nats.ts';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 let port = 0;
 let server: ReturnType<typeof start>;

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { MemoryBroker, MemoryBus } from '../bus/memory.ts';
 import { ClusterConfig } from '../contract/config.ts';
@@ -13,20 +12,13 @@ import { silentLog } from '../platform/log.ts';
 import { pathsOf } from '../platform/paths.ts';
 import { systemRandom } from '../platform/random.ts';
 import { signPath } from '../platform/secret-box.ts';
+import { freePort } from '../platform/testing/free-port.ts';
 import { temporaryDatabase } from '../platform/testing/postgres.ts';
 import { aok } from './aok.ts';
 import { controller } from './controller.ts';
 
 const KEY = Buffer.alloc(32, 3).toString('base64');
 const ADMIN = { email: 'admin@example.com', password: 'a good password' };
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 /** Login server and controller as their processes compose them, on one database and an in-process bus. */
 async function startBoth() {

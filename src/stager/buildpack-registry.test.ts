@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { exec } from '../platform/exec.ts';
+import { freePort } from '../platform/testing/free-port.ts';
 
 const LIBRARY = fileURLToPath(new URL('../../buildpacks/lib/registry.sh', import.meta.url));
 const ASK = `. "${LIBRARY}"; registry_answers "npm registry" staging.npmRegistry "$@" || registry_failed; echo "status $registry_status"`;
@@ -54,7 +55,7 @@ test('a registry that takes connections and says nothing is named within 20 seco
 });
 
 test('a registry that refuses, one without a name, and a proxy that refuses are told apart', async () => {
-  const closed = await closedPort();
+  const closed = await freePort();
   assert.match((await ask([`http://127.0.0.1:${closed}/`])).stdout, /the connection was refused/);
   assert.match(
     (await ask(['http://registry.invalid/'])).stdout,
@@ -72,11 +73,3 @@ test('a registry that refuses, one without a name, and a proxy that refuses are 
 test('what is no web address is not asked', async () => {
   assert.equal((await ask(['direct', 'off', ''])).code, 0);
 });
-
-async function closedPort(): Promise<number> {
-  const once = createServer();
-  await new Promise<void>((done) => once.listen(0, '127.0.0.1', done));
-  const at = once.address();
-  await new Promise((done) => once.close(done));
-  return typeof at === 'object' && at ? at.port : 0;
-}

@@ -1,24 +1,14 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readTextIfExists, temporaryDirectory } from '../platform/files.ts';
+import { freePort } from '../platform/testing/free-port.ts';
 import { FakeSupervisor } from './fake.ts';
 import { supervisorConformance } from './supervisor.conformance.ts';
 import type { Program } from './supervisor.ts';
 import { Supervisord } from './supervisord.ts';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function openReal() {
   const folder = await temporaryDirectory('supervisord');

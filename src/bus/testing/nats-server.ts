@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { busUserNames, formatBusConfig } from '../../core/bus-permissions.ts';
 import { exec, start } from '../../platform/exec.ts';
 import { temporaryDirectory, writeFileAtomic } from '../../platform/files.ts';
 import { silentLog } from '../../platform/log.ts';
+import { freePort } from '../../platform/testing/free-port.ts';
 import type { Bus } from '../bus.ts';
 import { connectNats } from '../nats.ts';
 
@@ -15,16 +15,6 @@ export type NatsServer = AsyncDisposable & {
   readonly credentials: (user: string) => { servers: string[]; user: string; password: string; caFile: string };
   readonly connect: (user: string) => Promise<Bus>;
 };
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 export async function startNatsServer(): Promise<NatsServer> {
   const folder = await temporaryDirectory('nats');

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import type { RouteMessage } from '../../core/route-table.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { temporaryDirectory } from '../../platform/files.ts';
 import { silentLog } from '../../platform/log.ts';
+import { freePort } from '../../platform/testing/free-port.ts';
 import type { FakeRequest, FakeResponse } from '../fake.ts';
 import type { ProxyRig, RigBackend } from '../proxy.conformance.ts';
 import type { AccessRecord } from '../proxy.ts';
@@ -108,15 +109,6 @@ export function send(port: number, sent: FakeRequest): Promise<FakeResponse> {
   outgoing.on('error', reject);
   outgoing.end();
   return promise;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 export const GUID = '7a1c9f0e-1111-4222-8333-000000000001';

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort, type NatsServer } from '../../bus/testing/nats-server.ts';
+import type { NatsServer } from '../../bus/testing/nats-server.ts';
 import { environment } from '../../platform/config.ts';
 import { start } from '../../platform/exec.ts';
 import { temporaryDirectory, writeFileAtomic } from '../../platform/files.ts';
 import { pathsOf, sourceRoot } from '../../platform/paths.ts';
+import { freePort } from '../../platform/testing/free-port.ts';
 
 export const KEY = Buffer.alloc(32, 5).toString('base64');
 const READY_MS = 30_000;
