@@ -160,7 +160,7 @@ export class LabNode {
     };
     // Containers have networks of their own, so what holds them was not found by the node's.
     await attempt(() => withdrawFence(join(this.state, 'fence'), ['dea', 'stager']));
-    for (const mount of mountsBelow(this.#folder)) await attempt(() => run('umount', mount));
+    for (const mount of mountsBelow(this.#folder)) await attempt(() => unmount(mount));
     await attempt(() => this.#removeNetwork());
     await attempt(() => rmSync(this.#folder, { recursive: true, force: true }));
     if (faults.length > 0) throw new AggregateError(faults, `something is left of ${this.name} in ${this.#folder}`);
@@ -278,6 +278,17 @@ function mountsBelow(folder: string): string[] {
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '');
   return paths.filter((path) => path.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length);
+}
+
+/** A copy of the mount in a namespace that just ends, or the loop device of an image in it, can hold it for a moment. */
+async function unmount(mount: string): Promise<void> {
+  const endMs = Date.now() + 10_000;
+  for (;;) {
+    const { status, stderr } = spawnSync('umount', [mount], { encoding: 'utf8' });
+    if (status === 0) return;
+    if (!/target is busy/.test(stderr) || Date.now() > endMs) throw new Error(`umount ${mount}: ${stderr}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
 }
 
 type Last = string | { input: string };
