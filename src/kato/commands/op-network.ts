@@ -4,10 +4,10 @@ import { readStaticAddress, type StaticAddress } from '../../core/static-address
 import { systemClock } from '../../platform/clock.ts';
 import { readTextIfExists } from '../../platform/files.ts';
 import { findHolder, type Interface, listInterfaces } from '../../platform/network-address.ts';
+import { knownTopology } from '../cluster/registry-client.ts';
 import { configureNetwork, type WrittenNetwork } from '../network-files.ts';
 import { findNode, type Node, requireRoot } from '../node.ts';
 import { Refusal } from '../refusal.ts';
-import { findTopology } from '../topology-file.ts';
 import { describe, terminalOf } from './command.ts';
 
 const EXAMPLE = 'kato op static_ip --address 10.0.0.5/24 --gateway 10.0.0.1 --dns 10.0.0.2';
@@ -129,7 +129,7 @@ async function ask(flags: Flags, one: Interface): Promise<Flags> {
 }
 
 async function requireFree({ address }: StaticAddress, node: Node | undefined): Promise<void> {
-  const topology = node === undefined ? undefined : await findTopology(node.paths);
+  const topology = node === undefined ? undefined : await knownTopology(node);
   if (node !== undefined && topology !== undefined) {
     const refusal = judgeAddress({ id: node.file.id, address }, topology);
     if (refusal !== undefined) throw new Refusal(refusal.refused, refusal.next);

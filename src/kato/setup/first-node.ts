@@ -5,10 +5,10 @@ import { judgeSetUp } from '../../core/cluster-rules.ts';
 import { environment } from '../../platform/config.ts';
 import { readJsonIfExists } from '../../platform/files.ts';
 import { pathsOf } from '../../platform/paths.ts';
+import { knownTopology } from '../cluster/registry-client.ts';
 import { openNode, requireRoot } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import type { Terminal } from '../terminal.ts';
-import { findTopology } from '../topology-file.ts';
 import { settleAnswers } from './answers.ts';
 import { installBootService } from './boot-service.ts';
 import { configureBus } from './bus.ts';
@@ -104,6 +104,7 @@ async function refuseMember(kind: SetupOptions['kind'], state: string): Promise<
   const paths = pathsOf(state);
   const file = await readJsonIfExists(paths.nodeFile);
   if (file === undefined) return;
-  const fault = judgeSetUp(kind, decode(NodeFile, file, paths.nodeFile), await findTopology(paths));
+  const node = { paths, file: decode(NodeFile, file, paths.nodeFile) };
+  const fault = judgeSetUp(kind, node.file, await knownTopology(node));
   if (fault !== undefined) throw new Refusal(fault.refused, fault.next);
 }
