@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { admin, Cluster, succeeded } from '../lab/cluster.ts';
 import type { LabNode } from '../lab/node.ts';
+import { until } from '../lab/until.ts';
 
 const HOST = 'websocket-chat.stackato.localhost';
 const LINK_PORT = 61_001;
@@ -31,6 +32,8 @@ describe("an app on another node, through the Core's router", () => {
     succeeded(await core.stackato(['login', admin.email, '--password-stdin'], { input: admin.password }));
     const cwd = fileURLToPath(new URL('../../samples/websocket-chat', import.meta.url));
     succeeded(await core.stackato(['push', '--instances', '2'], { cwd, timeoutMs: 300_000 }));
+    // It runs when the push ends; routers hear that at the same time as the client.
+    await until('the app is routed', 10_000, async () => (await answer()) === '200');
   });
   after(() => cluster?.[Symbol.asyncDispose]());
 

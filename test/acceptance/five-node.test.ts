@@ -8,8 +8,11 @@ import { until } from '../lab/until.ts';
 
 const HOST = 'websocket-chat.stackato.localhost';
 const INSTANCES = 3;
-/** A lost DEA's instances answer elsewhere. */
-const HEALED_MS = 12_000;
+/**
+ * A lost DEA's instances run elsewhere: it counts as lost after 8 s of silence, and the rest is what a start takes on a
+ * machine that holds five nodes. When it is begun is tested on a clock that does not depend on the machine.
+ */
+const HEALED_MS = 30_000;
 
 type NodeState = { readonly address: string; readonly roles: readonly { role: string; state: string }[] };
 
@@ -24,6 +27,8 @@ describe('a cluster of five nodes', () => {
     succeeded(await core.stackato(['login', admin.email, '--password-stdin'], { input: admin.password }));
     const cwd = fileURLToPath(new URL('../../samples/websocket-chat', import.meta.url));
     succeeded(await core.stackato(['push', '--instances', String(INSTANCES)], { cwd, timeoutMs: 300_000 }));
+    // It runs when the push ends; routers hear that at the same time as the client.
+    await until('the app is routed', 10_000, async () => (await ask()) === '200');
   });
   after(() => cluster?.[Symbol.asyncDispose]());
 

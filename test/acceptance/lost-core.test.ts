@@ -55,7 +55,7 @@ describe('the Core is lost for a while', () => {
     });
 
   test('killed all at once: apps go on, and status says that it does not answer', { timeout: 240_000 }, async () => {
-    await until('the app answers', 30_000, async () => (await answer()) === '200');
+    await until('the app is routed', 10_000, async () => (await answer()) === '200');
     cluster.core.killProcesses();
     const endMs = Date.now() + AWAY_MS;
     while (Date.now() < endMs) {
