@@ -79,7 +79,9 @@ export class NodeReporter implements Disposable {
     for (const [key, { pid = 0 }] of this.#announced) if (!pids.includes(pid)) this.#announced.delete(key);
     const missing = speakers.filter(({ name }) => !this.#announced.has(name));
     if (missing.length > 0) {
-      const options = { timeoutMs: DISCOVER_TIMEOUT_MS, nodeId: boot.node.id };
+      const isWhole = (own: readonly Announced[]) =>
+        missing.every(({ name }) => own.some(({ process, pid = 0 }) => process === name && pids.includes(pid)));
+      const options = { timeoutMs: DISCOVER_TIMEOUT_MS, nodeId: boot.node.id, isWhole };
       for (const component of await discoverComponents(bus, options)) this.#note(component);
     }
     const known = [...this.#announced.values()].filter(({ pid = 0 }) => pids.includes(pid));

@@ -62,6 +62,28 @@ export function busConformance(name: string, open: () => Promise<BusPair>): void
       );
     });
 
+    test('gathers replies until it has those that matter, whoever else answers', async () => {
+      await using pair = await open();
+      const reply = { id: '', hosts: [], minimumRegisterIntervalInSeconds: 20, pruneThresholdInSeconds: 120 };
+      pair.b.subscribe(subjects.routerGreet, [], (_empty, { respond }) => {
+        for (const id of ['stranger', 'one', 'stranger', 'two', 'late']) respond({ ...reply, id });
+      });
+      await pair.b.flush();
+      const found = await pair.a.request(
+        subjects.routerGreet,
+        [],
+        {},
+        {
+          timeoutMs: 60_000,
+          expected: (replies) => ['one', 'two'].every((id) => replies.some((one) => one.id === id)),
+        },
+      );
+      assert.deepEqual(
+        found.map(({ id }) => id),
+        ['stranger', 'one', 'stranger', 'two'],
+      );
+    });
+
     test('a request that nobody answers gives nothing, in time', async () => {
       await using pair = await open();
       assert.deepEqual(await pair.a.request(subjects.routerGreet, [], {}, { timeoutMs: 50 }), []);

@@ -11,11 +11,11 @@ export type Message<R> = {
   readonly respond: (reply: R) => void;
 };
 
-export type RequestOptions = {
+export type RequestOptions<R> = {
   /** Collecting ends after this, ms. */
   readonly timeoutMs: number;
-  /** Collecting ends after this many replies; default 1. */
-  readonly expected?: number;
+  /** Collecting ends after this many replies, or as soon as this holds of them; default 1. */
+  readonly expected?: number | ((replies: readonly R[]) => boolean);
   readonly signal?: AbortSignal;
 };
 
@@ -32,12 +32,12 @@ export interface Bus {
     params: NoInfer<P>,
     payload: Static<T>,
   ): void;
-  /** Sends with an inbox and gathers replies until `expected` came or time is up; never rejects for silence. */
+  /** Sends with an inbox and gathers replies until those `expected` came or time is up; never rejects for silence. */
   request<P extends readonly string[], T extends TSchema, R extends TSchema>(
     subject: Subject<P, T, R>,
     params: NoInfer<P>,
     payload: Static<T>,
-    options: RequestOptions,
+    options: RequestOptions<Static<R>>,
   ): Promise<Static<R>[]>;
   /**
    * Hears a subject; `*` as a parameter hears all. With `queue`, one member of the queue group gets each message.

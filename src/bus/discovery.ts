@@ -4,28 +4,31 @@ import { subjects } from '../contract/subjects.ts';
 import type { Bus } from './bus.ts';
 
 /** A component that answered, and what its `/healthz` says: undefined when it is well. */
-export type Discovered = PayloadOf<typeof subjects.componentAnnounce> & { readonly unwell: string | undefined };
+export type Discovered = Announced & { readonly unwell: string | undefined };
+type Announced = PayloadOf<typeof subjects.componentAnnounce>;
 
 /**
  * Asks every component on the bus for itself, and those of one node for their health.
  *
- * @param options `expected` ends the gathering early when that many answered; status pages are on each node's loopback,
- * so that only those of the node asking, `nodeId`, can be asked
+ * @param options `isWhole` ends the gathering early when it holds of those of the node that answered; status pages are on
+ * each node's loopback, so that only those of the node asking, `nodeId`, can be asked
  */
 export async function discoverComponents(
   bus: Bus,
-  options: { timeoutMs: number; nodeId: string; expected?: number },
+  {
+    timeoutMs,
+    nodeId,
+    isWhole,
+  }: { timeoutMs: number; nodeId: string; isWhole: (own: readonly Announced[]) => boolean },
 ): Promise<Discovered[]> {
-  const all = await bus.request(subjects.componentDiscover, [], {}, { expected: 10_000, ...options });
-  const found = all.filter(({ uuid }) => uuid.endsWith(`-${options.nodeId}`));
-  return Promise.all(found.map(async (one) => ({ ...one, unwell: await askHealth(one, options.timeoutMs) })));
+  const ownOf = (all: readonly Announced[]) => all.filter(({ uuid }) => uuid.endsWith(`-${nodeId}`));
+  const expected = (all: readonly Announced[]) => isWhole(ownOf(all));
+  const found = ownOf(await bus.request(subjects.componentDiscover, [], {}, { timeoutMs, expected }));
+  return Promise.all(found.map(async (one) => ({ ...one, unwell: await askHealth(one, timeoutMs) })));
 }
 
 /** What a component's `/healthz` complains about; undefined when it is well. */
-export function askHealth(
-  component: PayloadOf<typeof subjects.componentAnnounce>,
-  timeoutMs: number,
-): Promise<string | undefined> {
+export function askHealth(component: Announced, timeoutMs: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const sent = request(
       `http://${component.host}/healthz`,

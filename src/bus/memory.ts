@@ -3,7 +3,7 @@ import type { Subject } from '../contract/subject.ts';
 import { type Log, silentLog } from '../platform/log.ts';
 import type { Bus, BusStatus, Message, RequestOptions } from './bus.ts';
 import { encodePayload, PayloadDecoder } from './codec.ts';
-import { dispatcher } from './subscription.ts';
+import { dispatcher, isEnough } from './subscription.ts';
 
 type Deliver = (subject: string, bytes: Uint8Array, reply: string | undefined) => void;
 type Listener = { pattern: string[]; queue: string | undefined; deliver: Deliver };
@@ -71,7 +71,7 @@ export class MemoryBus implements Bus {
     subject: Subject<P, T, R>,
     params: NoInfer<P>,
     payload: Static<T>,
-    options: RequestOptions,
+    options: RequestOptions<Static<R>>,
   ): Promise<Static<R>[]> {
     const name = subject.name(...params);
     const replies: Static<R>[] = [];
@@ -83,7 +83,7 @@ export class MemoryBus implements Bus {
       deliver: (_subject, bytes) => {
         const reply = this.#decoder.decode(subject.reply, `${name} (reply)`, bytes);
         if (reply !== undefined) replies.push(reply);
-        if (replies.length >= (options.expected ?? 1)) finish();
+        if (isEnough(replies, options)) finish();
       },
     });
     const finish = () => {

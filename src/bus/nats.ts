@@ -5,7 +5,7 @@ import type { Subject } from '../contract/subject.ts';
 import type { Log } from '../platform/log.ts';
 import type { Bus, BusStatus, Message, RequestOptions } from './bus.ts';
 import { encodePayload, PayloadDecoder } from './codec.ts';
-import { dispatcher } from './subscription.ts';
+import { dispatcher, isEnough } from './subscription.ts';
 
 export type NatsOptions = {
   readonly servers: readonly string[];
@@ -72,7 +72,7 @@ class NatsBus implements Bus {
     subject: Subject<P, T, R>,
     params: NoInfer<P>,
     payload: Static<T>,
-    options: RequestOptions,
+    options: RequestOptions<Static<R>>,
   ): Promise<Static<R>[]> {
     const { promise, resolve } = Promise.withResolvers<Static<R>[]>();
     if (this.#connection.isClosed()) return Promise.resolve([]);
@@ -90,7 +90,7 @@ class NatsBus implements Bus {
         if (error || isNoResponders(message)) return finish();
         const reply = this.#decoder.decode(subject.reply, `${name} (reply)`, message.data);
         if (reply !== undefined) replies.push(reply);
-        if (replies.length >= (options.expected ?? 1)) finish();
+        if (isEnough(replies, options)) finish();
       },
     });
     const timer = setTimeout(finish, options.timeoutMs);

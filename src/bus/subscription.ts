@@ -1,4 +1,5 @@
 import type { Log } from '../platform/log.ts';
+import type { RequestOptions } from './bus.ts';
 
 /**
  * Runs a subscription's handler for each message: at once, or one after another; a throw is logged and not fatal to the
@@ -22,4 +23,9 @@ export function dispatcher<A extends unknown[]>(
     tail = tail.then(() => run(...args));
     return tail;
   };
+}
+
+/** Have the replies to a request come that were asked for? */
+export function isEnough<R>(replies: readonly R[], { expected = 1 }: RequestOptions<R>): boolean {
+  return typeof expected === 'number' ? replies.length >= expected : expected(replies);
 }

@@ -10,7 +10,7 @@ import {
   reportProcesses,
   type Supervised,
 } from '../core/process-status.ts';
-import { listProcesses, type ProcessPlan } from '../core/role-plan.ts';
+import type { ProcessPlan } from '../core/role-plan.ts';
 import { systemClock } from '../platform/clock.ts';
 import { silentLog } from '../platform/log.ts';
 import { isPostgresqlReady } from '../platform/postgresql.ts';
@@ -87,10 +87,11 @@ export class ReadinessProbe implements AsyncDisposable {
   }
 
   /** The state of these processes now. `timeoutMs` bounds the wait for those that do not answer. */
-  async look(plans: readonly ProcessPlan[], timeoutMs = 1000): Promise<ProcessReport[]> {
+  async look(plans: readonly ProcessPlan[], timeoutMs = 2000): Promise<ProcessReport[]> {
     const { supervisor } = this.#node;
     const supervised = (await supervisor.isRunning()) ? await supervisor.list() : await this.#orphans(plans);
-    const answers = supervised.some(({ state }) => state === 'RUNNING') ? await this.#answers(plans, timeoutMs) : [];
+    const running = supervised.filter(({ state }) => state === 'RUNNING');
+    const answers = running.length > 0 ? await this.#answers(plans, running, timeoutMs) : [];
     return reportProcesses(plans, { supervised, answers, nowMs: systemClock.nowMs(), busIsAway: this.#away?.why });
   }
 
@@ -128,11 +129,15 @@ export class ReadinessProbe implements AsyncDisposable {
     return orphans.map((orphan) => ({ ...orphan, state: 'ORPHANED', startedAtS: 0 }));
   }
 
-  async #answers(plans: readonly ProcessPlan[], timeoutMs: number): Promise<Readiness[]> {
+  async #answers(
+    plans: readonly ProcessPlan[],
+    running: readonly Supervised[],
+    timeoutMs: number,
+  ): Promise<Readiness[]> {
     const wants = (name: string) => plans.some((plan) => plan.name === name);
     const answers: Readiness[] = [];
-    const expected = plans.filter(({ name }) => !infrastructure.includes(name)).length;
-    const bus = expected > 0 ? await this.bus() : undefined;
+    const speakers = plans.filter(({ name }) => !infrastructure.includes(name));
+    const bus = speakers.length > 0 ? await this.bus() : undefined;
     if (wants('nats')) {
       const isUp = bus !== undefined || (await this.#isBusUp());
       answers.push({ name: 'nats', unwell: isUp ? undefined : 'refuses connections' });
@@ -145,18 +150,18 @@ export class ReadinessProbe implements AsyncDisposable {
       const isUp = await canConnect(linkDoor(this.#node.file, this.#node));
       answers.push({ name: 'link', unwell: isUp ? undefined : 'refuses connections' });
     }
-    // On a micro cloud nobody else answers, so the wait ends with the last of ours.
-    const enough = this.#node.file.isMicro ? { expected: this.#componentCount() } : {};
-    const found =
-      bus === undefined ? [] : await discoverComponents(bus, { timeoutMs, nodeId: this.#node.file.id, ...enough });
+    const awaited = speakers.flatMap(({ name, program }) =>
+      running.filter((one) => one.name === program).map(({ pid }) => ({ name, pid })),
+    );
+    if (bus === undefined || awaited.length === 0) return answers;
+    const found = await discoverComponents(bus, {
+      ...{ timeoutMs, nodeId: this.#node.file.id },
+      isWhole: (own) => awaited.every(({ name, pid }) => own.some((one) => one.process === name && one.pid === pid)),
+    });
     for (const { process, pid, unwell } of found) {
       if (process !== undefined) answers.push({ name: process, unwell, ...(pid === undefined ? {} : { pid }) });
     }
     return answers;
-  }
-
-  #componentCount(): number {
-    return listProcesses(this.#node.file).filter(({ name }) => !infrastructure.includes(name)).length;
   }
 
   #isBusUp(): Promise<boolean> {

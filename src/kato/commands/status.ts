@@ -67,12 +67,17 @@ function ownReport(node: Node, processes: ProcessReport[]): NodeReport {
 
 /** Every node of the cluster, those that do not answer too; this one counts as we see it ourselves. */
 async function allNodes(node: Node, probe: ReadinessProbe, own: NodeReport): Promise<NodeReport[]> {
+  const { nodes } = (await knownTopology(node)) ?? { nodes: [] };
   const bus = probe.whyAway() === undefined ? await probe.bus() : undefined;
+  // Only the Core knows for sure who is in the cluster.
+  const { isMicro, roles } = node.file;
+  const isKnown = isMicro || roles.includes('primary');
+  const expected = (replies: readonly NodeReport[]) =>
+    isKnown && nodes.every(({ id }) => id === own.node || replies.some((one) => one.node === id));
   const found =
-    bus === undefined ? [] : await bus.request(subjects.nodeFind, [], {}, { timeoutMs: GATHER_MS, expected: 10_000 });
+    bus === undefined ? [] : await bus.request(subjects.nodeFind, [], {}, { timeoutMs: GATHER_MS, expected });
   const others = found.filter((one) => one.node !== own.node);
   const heard = new Set([own.node, ...others.map((one) => one.node)]);
-  const { nodes } = (await knownTopology(node)) ?? { nodes: [] };
   const why = probe.whyAway() === undefined ? 'the node does not answer' : `can not be asked: ${probe.whyAway()}`;
   const silent = nodes.filter(({ id }) => !heard.has(id)).map((one) => silentNode(one, why));
   return [own, ...others, ...silent].sort((a, b) => indexIn(nodes, a) - indexIn(nodes, b));
