@@ -27,6 +27,8 @@ import { finish, launch, makeWaiting, type WaitingTools, writeNames } from './wa
 
 const HANDLE = /^[a-z0-9-]{1,64}$/;
 const MB = 1024 * 1024;
+/** An end is dated by a file, and a file by the kernel's last tick: it can have been so much later. */
+const FILE_TIME_MS = 10;
 /** What a container finds free at least, if its limit is not less; the store grows by more as it is used. */
 const FIRST_ROOM_MB = 1024;
 const NO_USAGE = { cpuNs: 0, memoryBytes: 0, pids: 0, memoryKills: 0, refusedForks: 0 };
@@ -193,7 +195,7 @@ export class FenceEngine implements ContainerEngine {
     const { id, exit } = (await containers.get(handle)).record;
     const [usage, diskBytes] = await Promise.all([
       cgroups.usage(names.cgroup(id)),
-      store.usageOf(layout.root(id), exit?.atMs),
+      store.usageOf(layout.root(id), exit && exit.atMs + FILE_TIME_MS),
     ]);
     return { ...(usage ?? NO_USAGE), diskBytes };
   }

@@ -80,6 +80,25 @@ describe('recovery of the engine', { skip }, () => {
     assert.equal((await next.wait('unseen', deadline())).code, 137);
   });
 
+  test('the disk use of what has ended is read after its end, however little later', async () => {
+    await using fence = await openTestFence();
+    await fence.engine.create(smallSpec('ended'));
+    await fence.engine.start('ended', programProcess('hundred'));
+    await fence.engine.wait('ended', deadline());
+    const root = await fence.engine.rootPath('ended');
+    await fence.engine[Symbol.asyncDispose]();
+    const nowMs = systemClock.nowMs();
+    const record = await recordOf(fence, 'ended');
+    // Its end was at the time that the clock shows, and is dated by the tick before.
+    await writeRecord(fence.layout, { ...record, exit: { code: 1, outOfMemory: false, atMs: nowMs - 4 } });
+    const next = await fence.reopen({ clock: { ...systemClock, nowMs: () => nowMs } });
+    await next.create(smallSpec('other'));
+    await next.stats('other');
+    await writeFile(join(root, 'last'), Buffer.alloc(5e6, 1));
+    await exec(['sync', '--file-system', fence.layout.store]);
+    assert.ok((await next.stats('ended')).diskBytes >= 5e6);
+  });
+
   test('containers of an earlier boot have ended, and can be destroyed', async () => {
     await using fence = await openTestFence();
     await fence.engine.create(smallSpec('old'));
