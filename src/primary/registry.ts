@@ -125,6 +125,13 @@ export class Registry {
     return 'refused' in outcome ? outcome : this.#tell(outcome.topology, { nodeId, csr: undefined });
   }
 
+  /** Lets every node's processes in to the control database, also after it was moved, restored or closed to them. */
+  async admitToDatabase({ nodes, core }: Topology): Promise<void> {
+    const { secrets, database } = this.#options;
+    const logins = nodes.filter(({ id }) => id !== core).flatMap((node) => databaseLogins(node, secrets.nodeKey));
+    for (const login of logins) await database.allow(login);
+  }
+
   /** Makes the bus know every user, and every node read the topology. */
   async announce(topology: Topology): Promise<void> {
     await this.#options.publishUsers(topology);

@@ -92,6 +92,7 @@ function clusterParts(boot: Boot, bus: Bus, { db, store }: { db: Db<PrimarySchem
       const subscription = bus.subscribe(subjects.topologyGet, [], async (_empty, message) =>
         message.respond(await registry.topology()),
       );
+      await registry.admitToDatabase(topology);
       await registry.announce(topology);
       return () => subscription[Symbol.dispose]();
     }),

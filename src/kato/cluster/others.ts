@@ -15,15 +15,19 @@ export type OtherNode = Pick<TopologyNode, 'id' | 'address' | 'name'> & {
   readonly because?: string;
 };
 
-/** Runs a kato command on every other node of the cluster, from its Core, all at once; one that fails or is away stops nothing. */
+/**
+ * Runs a kato command on the other nodes of the cluster that are meant, from its Core, all at once; one that fails or is
+ * away stops nothing.
+ */
 export async function runOnOthers(
   node: Node,
   args: readonly string[],
   options: LifecycleOptions,
+  isMeant: (other: TopologyNode) => boolean = () => true,
 ): Promise<OtherNode[]> {
   if (node.file.isMicro) return [];
   const { nodes } = await new RegistryClient(node).topology();
-  const others = nodes.filter(({ id }) => id !== node.file.id);
+  const others = nodes.filter((other) => other.id !== node.file.id && isMeant(other));
   if (others.length === 0) return [];
   await using probe = new ReadinessProbe(node);
   const bus = await probe.bus();

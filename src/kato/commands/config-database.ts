@@ -1,5 +1,7 @@
 import { coreSettings } from '../../contract/config.ts';
 import { type Moved, moveDatabase } from '../data/move-database.ts';
+import { inWords } from '../data/other-controllers.ts';
+import { refuseUnfinished } from '../data/unfinished.ts';
 import { openNode } from '../node.ts';
 import { readSecrets } from '../setup/secrets.ts';
 import type { Terminal } from '../terminal.ts';
@@ -15,12 +17,15 @@ export async function setDatabaseUrl(
   url: string | undefined,
   { terminal, context }: { terminal: Terminal; context: CommandContext },
 ): Promise<void> {
-  const done: Moved = await moveDatabase(await openNode(), url, { say: terminal.say, signal: context.signal });
+  const node = await openNode();
+  await refuseUnfinished(node.paths, ['move']);
+  const done: Moved = await moveDatabase(node, url, { say: terminal.say, signal: context.signal });
   const text =
     done.from === done.to
       ? `the control database is on ${done.to}`
       : `moved ${done.rows} rows from ${done.from} to ${done.to}; what is left on ${done.from} is closed, and not needed`;
-  terminal.result(text, done);
+  terminal.result([text, ...inWords(done.controllersAway)].join('\n'), done);
+  if (done.controllersAway.length > 0) context.outcome.code = 1;
 }
 
 /** Whether the control database is on a server of the operator's; the URL is not shown. */

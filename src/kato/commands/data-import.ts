@@ -4,8 +4,10 @@ import { dataPartNames } from '../../core/data-parts.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { type Imported, importPlatform, resumeImport } from '../data/import.ts';
 import { findLosses, type WantedParts } from '../data/import-checks.ts';
+import { inWords } from '../data/other-controllers.ts';
 import { readPassphrase } from '../data/passphrase.ts';
 import { findPendingSwitch, type PendingSwitch } from '../data/switch.ts';
+import { refuseUnfinished } from '../data/unfinished.ts';
 import { openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import type { DatabaseServer } from '../store/database-server.ts';
@@ -61,10 +63,13 @@ async function run({ file, flags, command, context }: Run, takes: PendingSwitch[
   const pending = await findPendingSwitch(node.paths);
   if (pending !== undefined) {
     requireSame(pending, resolve(file), takes);
-    await resumeImport(node, pending, lifecycle);
-    terminal.result('finished', { archive: pending.archive, resumed: true });
+    const controllersAway = await resumeImport(node, pending, lifecycle);
+    const text = ['finished', ...inWords(controllersAway)].join('\n');
+    terminal.result(text, { archive: pending.archive, resumed: true, controllersAway });
+    if (controllersAway.length > 0) context.outcome.code = 1;
     return;
   }
+  await refuseUnfinished(node.paths);
   const passphrase = await readPassphrase(terminal, { isStdin: flags.passphraseStdin ?? false, isNew: false });
   const startedMs = systemClock.nowMs();
   const done = await importPlatform(node, {
@@ -72,6 +77,7 @@ async function run({ file, flags, command, context }: Run, takes: PendingSwitch[
     confirm: (server) => (flags.force ? Promise.resolve() : confirm(terminal, server)),
   });
   terminal.result(linesOf(done, systemClock.nowMs() - startedMs).join('\n'), done);
+  if (done.controllersAway.length > 0) context.outcome.code = 1;
 }
 
 /** Whatever was begun is finished before anything else is. */
@@ -103,6 +109,7 @@ function linesOf(done: Imported, tookMs: number): string[] {
     `imported ${done.parts.join(', ')} of ${done.from} as of ${made}, ${done.blobs} blobs, in ${formatElapsed(tookMs)}`,
     ...(done.expired > 0 ? [`${done.expired} packages, droplets or buildpacks are without their content`] : []),
     ...(done.keptRoutes > 0 ? [`${done.keptRoutes} routes stay on ${done.from}: the domain here has the same`] : []),
+    ...inWords(done.controllersAway),
   ];
 }
 

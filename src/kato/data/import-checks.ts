@@ -2,7 +2,6 @@ import { statfs } from 'node:fs/promises';
 import { platformVersion } from '../../contract/version.ts';
 import { isLaterVersion } from '../../core/data-import.ts';
 import { chooseParts, type DataPart } from '../../core/data-parts.ts';
-import { knownTopology } from '../cluster/registry-client.ts';
 import type { Node } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import type { DatabaseServer } from '../store/database-server.ts';
@@ -45,17 +44,6 @@ export async function judgeArchive({ paths, file }: Node, { manifest }: Archive,
   throw new Refusal(
     `${file.address} has ${Math.floor((bavail * bsize) / MB)} MB free at ${paths.state}, and this takes some ${Math.ceil(needed / MB)} MB; nothing was changed`,
     'make room first',
-  );
-}
-
-/** Further controllers go on writing to the data that goes. */
-export async function refuseOtherControllers(node: Node, takes: PendingSwitch['takes']): Promise<void> {
-  const topology = takes === 'identity' ? undefined : await knownTopology(node);
-  const others = (topology?.nodes ?? []).filter(({ id, roles }) => id !== node.file.id && roles.includes('controller'));
-  if (others.length === 0) return;
-  throw new Refusal(
-    `${others.map(({ address }) => address).join(', ')} has the controller role too, and goes on writing to the data that is replaced`,
-    'take the role away there first (kato role remove controller -n ADDRESS), and add it again afterwards',
   );
 }
 

@@ -7,7 +7,8 @@ import { decode } from '../../contract/decode.ts';
 import { importedSettings } from '../../core/data-import.ts';
 import { blobKindsOf, type DataPart, schemasOf } from '../../core/data-parts.ts';
 import { listProcesses } from '../../core/role-plan.ts';
-import { type LifecycleOptions, startProcesses, stopProcesses } from '../lifecycle.ts';
+import type { OtherNode } from '../cluster/others.ts';
+import { type LifecycleOptions, startProcesses } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
 import { readSecrets } from '../setup/secrets.ts';
 import type { DatabaseServer } from '../store/database-server.ts';
@@ -23,7 +24,8 @@ import { readStoredSettings } from '../store/snapshot.ts';
 import { type Archive, readArchive } from './archive-reader.ts';
 import { openBlobs, workFolder } from './export.ts';
 import { listMissing, storeBlobs } from './import-blobs.ts';
-import { judgeArchive, partsOf, refuseOtherControllers, type WantedParts } from './import-checks.ts';
+import { judgeArchive, partsOf, type WantedParts } from './import-checks.ts';
+import { renewOtherControllers, stopWriters } from './other-controllers.ts';
 import { openServer, requireCore } from './server.ts';
 import { applySwitch, beginSwitch, endSwitch, type PendingSwitch } from './switch.ts';
 
@@ -47,6 +49,8 @@ export type Imported = {
   readonly expired: number;
   /** Routes that stay on the old domain, because the new one has the same. */
   readonly keptRoutes: number;
+  /** Further controllers that do not use the data yet. */
+  readonly controllersAway: readonly OtherNode[];
 };
 
 /** One import on its way. */
@@ -68,7 +72,6 @@ type Work = {
  */
 export async function importPlatform(node: Node, options: ImportOptions): Promise<Imported> {
   requireCore(node);
-  await refuseOtherControllers(node, options.takes);
   const server = await openServer(node);
   await using folder = await workFolder(node.paths);
   await using dump = await open(join(folder.path, 'database.dump'), 'wx+', 0o600);
@@ -80,21 +83,25 @@ export async function importPlatform(node: Node, options: ImportOptions): Promis
     await storeBlobs(node, blobs, { ...options, wanted: taken });
   }
   const outcome = await fill(work);
-  await stopUsers(node, options);
+  await stopWriters(node, options);
   const pending = await prepareSwitch(work);
   await beginSwitch(node.paths, pending);
   await applySwitch(node, pending, options);
-  await finish(blobs, pending, options);
+  const controllersAway = await finish(blobs, pending, options);
   const { domain: from, madeAtMs } = archive.manifest;
-  return { from, madeAtMs, parts, blobs: taken.length, ...outcome };
+  return { from, madeAtMs, parts, blobs: taken.length, ...outcome, controllersAway };
 }
 
 /** Finishes an import that was cut short after it began to change things. */
-export async function resumeImport(node: Node, pending: PendingSwitch, options: LifecycleOptions): Promise<void> {
+export async function resumeImport(
+  node: Node,
+  pending: PendingSwitch,
+  options: LifecycleOptions,
+): Promise<readonly OtherNode[]> {
   options.say(`finishing the import of ${pending.archive}, which was cut short`);
-  await stopUsers(node, options);
+  await stopWriters(node, options);
   await applySwitch(node, pending, options);
-  await finish(undefined, pending, options);
+  return finish(undefined, pending, options);
 }
 
 /** Reads the archive to its end, and finds out whether it can be taken. */
@@ -183,18 +190,19 @@ async function listForsaken(server: DatabaseServer, taken: readonly string[]): P
   return (await listBlobKeys(server, server.database, kinds)).filter((key) => !kept.has(key));
 }
 
-/** Everything on this node but the database stops; DEAs elsewhere go on, and are told later what runs no longer. */
-async function stopUsers(node: Node, options: LifecycleOptions): Promise<void> {
-  const users = listProcesses(node.file).filter(({ name }) => name !== 'postgresql');
-  await stopProcesses(node, users, options);
-}
-
-async function finish(blobs: BlobStore | undefined, pending: PendingSwitch, options: LifecycleOptions): Promise<void> {
+async function finish(
+  blobs: BlobStore | undefined,
+  pending: PendingSwitch,
+  options: LifecycleOptions,
+): Promise<OtherNode[]> {
   const node = await openNode();
   await startProcesses(node, listProcesses(node.file), options);
+  // Nodes of a Core that was lost come back by themselves.
+  const away = pending.takes === 'data' ? await renewOtherControllers(node, options) : [];
   const server = await openServer(node);
   const store = blobs ?? (await openBlobs({ ...node, server }));
   for (const key of pending.forsaken) await store.delete(key);
   await dropReplacedDatabase(server);
   await endSwitch(node.paths);
+  return away;
 }

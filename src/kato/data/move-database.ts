@@ -9,6 +9,7 @@ import { readJsonIfExists, writeFileAtomic } from '../../platform/files.ts';
 import type { Paths } from '../../platform/paths.ts';
 import { postgresqlVersion } from '../../platform/postgresql.ts';
 import { getUser } from '../../platform/system-user.ts';
+import type { OtherNode } from '../cluster/others.ts';
 import { type LifecycleOptions, startProcesses, stopProcesses } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
@@ -25,11 +26,17 @@ import {
 } from '../store/imported-database.ts';
 import { allowConnections, countRows, dumpSchemas, readServerFacts, signDatabase } from '../store/moved-database.ts';
 import { workFolder } from './export.ts';
-import { refuseOtherControllers } from './import-checks.ts';
+import { inWords, renewOtherControllers, stopWriters } from './other-controllers.ts';
 import { requireAnswer, requireCore } from './server.ts';
 
 /** What a move did. */
-export type Moved = { readonly from: string; readonly to: string; readonly rows: number };
+export type Moved = {
+  readonly from: string;
+  readonly to: string;
+  readonly rows: number;
+  /** Further controllers that do not use it yet. */
+  readonly controllersAway: readonly OtherNode[];
+};
 
 const OWN = 'the Core';
 
@@ -53,20 +60,17 @@ export async function moveDatabase(node: Node, url: string | undefined, options:
   requireCore(node);
   const fault = url === undefined ? undefined : databaseUrlFault(url, { isMicro: node.file.isMicro ?? false });
   if (fault !== undefined) throw new Refusal(`database.url: ${fault}`);
-  await refuseOtherControllers(node, 'data');
   const secrets = await readSecrets(node.paths);
   const to = url === undefined ? ownServer(node.paths, secrets.database) : outsideServer(url, secrets.database);
   const name = (server: DatabaseServer) => server.outside ?? OWN;
   if (secrets.databaseServer === url) {
-    if ((await findUnfinishedMove(node.paths)) !== undefined) await stopUsers(node, options);
-    await finish(node, to, options);
-    return { from: name(to), to: name(to), rows: 0 };
+    if ((await findUnfinishedMove(node.paths)) !== undefined) await stopWriters(node, options);
+    return { from: name(to), to: name(to), rows: 0, controllersAway: await finish(node, to, options) };
   }
   const from = databaseServer(node.paths, secrets);
   if (to.outside !== undefined) await requireFit(to, ownerOf(node));
   const rows = await move(node, { from, to, url, secrets, options });
-  await finish(node, to, options);
-  return { from: name(from), to: name(to), rows };
+  return { from: name(from), to: name(to), rows, controllersAway: await finish(node, to, options) };
 }
 
 /** After a move that was cut short, if there is one, everything uses the server that holds the data: the new one from the switch on. */
@@ -74,8 +78,9 @@ export async function settleUnfinishedMove(node: Node, options: LifecycleOptions
   const moving = await findUnfinishedMove(node.paths);
   if (moving === undefined) return false;
   options.say(`the move of the control database to ${moving.to ?? OWN} was cut short`);
-  await stopUsers(node, options);
-  await finish(node, databaseServer(node.paths, await readSecrets(node.paths)), options);
+  await stopWriters(node, options);
+  const away = await finish(node, databaseServer(node.paths, await readSecrets(node.paths)), options);
+  for (const line of inWords(away)) options.say(line);
   return true;
 }
 
@@ -101,7 +106,7 @@ async function move(node: Node, { from, to, url, secrets, options }: Move): Prom
   const { paths, file } = node;
   await using folder = await workFolder(paths);
   await writeFileAtomic(journal(paths), `${JSON.stringify({ to: to.outside ?? null })}\n`, 0o600);
-  await stopUsers(node, options);
+  await stopWriters(node, options);
   await startOwnServer(node, options);
   // A move that was cut short may have closed it.
   await allowConnections(from, true);
@@ -133,7 +138,7 @@ async function fill(
 }
 
 /** Everything on this node begins to use the server that the secrets name. */
-async function finish(node: Node, to: DatabaseServer, options: LifecycleOptions): Promise<void> {
+async function finish(node: Node, to: DatabaseServer, options: LifecycleOptions): Promise<OtherNode[]> {
   const { paths, file, config } = node;
   const isOutside = to.outside !== undefined;
   const { isDatabaseOutside: _, ...rest } = file;
@@ -144,16 +149,10 @@ async function finish(node: Node, to: DatabaseServer, options: LifecycleOptions)
   if (!isOutside) await startOwnServer(after, options);
   await allowConnections(to, true);
   await startProcesses(after, listProcesses(after.file), options);
+  const away = await renewOtherControllers(after, options);
   await dropReplacedDatabase(to);
   await rm(journal(paths), { force: true });
-}
-
-async function stopUsers(node: Node, options: LifecycleOptions): Promise<void> {
-  await stopProcesses(
-    node,
-    listProcesses(node.file).filter(({ name }) => name !== 'postgresql'),
-    options,
-  );
+  return away;
 }
 
 /** The Core's own server runs while data comes from it or goes to it. */

@@ -34,6 +34,21 @@ export async function allowConnections(server: DatabaseServer, isAllowed: boolea
   ]);
 }
 
+/** Shuts the processes of other nodes out of a server, and ends what they have open, until the primary lets them in again. */
+export async function shutNodesOut(server: DatabaseServer): Promise<void> {
+  // Only a member may end what a role has open.
+  await runSql(server, 'postgres', [
+    `do $$ declare one text; begin
+      for one in select rolname from pg_roles where rolname ~ '^[a-z_]+-n[0-9]+$' loop
+        execute format('alter role %I nologin', one);
+        execute format('grant %I to current_user', one);
+        perform pg_terminate_backend(pid) from pg_stat_activity where usename = one;
+        execute format('revoke %I from current_user', one);
+      end loop;
+    end $$;`,
+  ]);
+}
+
 /** Writes every schema of the control database to an open file. */
 export async function dumpSchemas(server: DatabaseServer, options: { fd: number; signal: AbortSignal }): Promise<void> {
   await server.program('pg_dump', ['--format=custom', ...schemas.map((schema) => `--schema=${schema}`)], {
