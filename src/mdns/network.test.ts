@@ -14,7 +14,7 @@ test('machines in one network find each other’s names, and tell when two want 
   await using owner = await network.run('a', 'responder-process.ts', ['me.local', 'api.me.local']);
   assert.deepEqual(await owner.line(), { held: ['me.local', 'api.me.local'], taken: [] });
   assert.equal(await network.ask('b', 'api.me.local'), network.address('a'));
-  assert.equal(await network.ask('b', 'other.local'), 'none');
+  assert.equal(await network.ask('b', 'other.local', 1000), 'none');
   assert.equal(await network.ask('a', 'me.local'), network.address('a'));
 
   await using second = await network.run('b', 'responder-process.ts', ['me.local', 'b.local']);
@@ -61,8 +61,8 @@ class Network implements AsyncDisposable {
     return side === 'a' ? '10.77.0.1' : '10.77.0.2';
   }
 
-  async ask(side: 'a' | 'b', name: string): Promise<string> {
-    const argv = [...this.#enter(side), script('query-process.ts'), name, 'ask', this.address(side)];
+  async ask(side: 'a' | 'b', name: string, patienceMs = 10_000): Promise<string> {
+    const argv = [...this.#enter(side), script('query-process.ts'), name, String(patienceMs), this.address(side)];
     return (await exec(argv)).stdout.trim();
   }
 

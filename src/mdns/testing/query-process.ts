@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { decode, encode } from 'dns-packet';
 
 /**
- * Asks the local network for the address of a name as a plain DNS client does, and prints it or `none` after a second. With
- * `listen` it prints all that is announced for the name instead, as `ADDRESS TTL` lines, until standard input ends.
+ * Asks the local network for the address of a name as a plain DNS client does, and prints it, or `none` when nobody answers
+ * for so many milliseconds. With `listen` it prints all that is announced for the name instead, as `ADDRESS TTL` lines, until standard input ends.
  */
-const [name = '', how = 'ask', ownAddress = '0.0.0.0'] = process.argv.slice(2);
+const [name = '', how = '1000', ownAddress = '0.0.0.0'] = process.argv.slice(2);
 const socket = createSocket({ type: 'udp4', reuseAddr: true });
 const heard = (bytes: Buffer) =>
   (decode(bytes).answers ?? []).flatMap((one) => (one.type === 'A' && one.name === name ? [one] : []));
@@ -26,7 +26,7 @@ if (how === 'listen') {
   await once(socket, 'listening');
   socket.setMulticastInterface(ownAddress);
   socket.send(encode(question), 5353, '224.0.0.251');
-  const answer = await once(socket, 'message', { signal: AbortSignal.timeout(1000) }).catch((error: Error) => {
+  const answer = await once(socket, 'message', { signal: AbortSignal.timeout(Number(how)) }).catch((error: Error) => {
     if (error.name === 'AbortError') return undefined;
     throw error;
   });
