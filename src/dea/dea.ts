@@ -4,7 +4,6 @@ import type { Bus } from '../bus/bus.ts';
 import type { ContainerEngine } from '../container/container.ts';
 import type { PayloadOf } from '../contract/subject.ts';
 import { subjects } from '../contract/subjects.ts';
-import { platformVersion } from '../contract/version.ts';
 import { crashesToRemove } from '../core/crash-retention.ts';
 import { holdsMemory, isRouted } from '../core/instance-state.ts';
 import type { Boot } from '../platform/config.ts';
@@ -15,6 +14,7 @@ import { Cursors } from './cursors.ts';
 import { type DropletStore, Droplets, imageKeyOf } from './droplets.ts';
 import type { StartMessage } from './instance.ts';
 import { Keeper } from './keeper.ts';
+import { Presence } from './presence.ts';
 import type { Probe } from './probe.ts';
 import { sayRefused } from './refusal.ts';
 import { Registry } from './registry.ts';
@@ -46,12 +46,9 @@ export class Dea {
   readonly #routes: Routes;
   readonly #keeper: Keeper;
   readonly #shortages: Shortages;
+  readonly #presence: Presence;
   readonly #leave = new AbortController();
   readonly #open: Disposable[] = [];
-  readonly #startedAtMs: number;
-  #isEnding = false;
-  #isEvacuating = false;
-  #isAnnouncing = false;
 
   /** Takes over what a predecessor left, then begins to listen. */
   static async open(options: DeaOptions): Promise<Dea> {
@@ -66,8 +63,8 @@ export class Dea {
     const { boot, bus, engine, probe } = options;
     const { clock, config, node, log, random, paths } = boot;
     this.#options = options;
-    this.#startedAtMs = clock.nowMs();
     this.capacity = new Capacity(engine, config.dea, this.registry);
+    this.#presence = new Presence({ boot, bus, engine, registry: this.registry, capacity: this.capacity });
     this.#cursors = new Cursors(paths.dea);
     this.#snapshot = new Snapshot(paths.dea, () => this.registry.list().map((instance) => instance.record()));
     this.#droplets = options.droplets ?? new Droplets({ engine, clock, log, directory: paths.dea });
@@ -89,14 +86,14 @@ export class Dea {
       cursors: this.#cursors,
       droplets: this.#droplets,
       appLog,
-      announce: () => this.#announce(),
+      announce: () => this.#presence.announce(),
       leave: this.#leave.signal,
     });
   }
 
   /** Stops every instance in order, then ends. */
   async shutDown(): Promise<void> {
-    this.#sayShutdown();
+    this.#presence.sayLeaving();
     await Promise.all([
       this.#options.engine.keepReady(0),
       ...this.registry.list().map((instance) => this.#keeper.stop(instance, 'DEA_SHUTDOWN')),
@@ -111,22 +108,21 @@ export class Dea {
    * @returns how many are still here
    */
   evacuate(): number {
-    if (!this.#isEvacuating) this.#sayLeaving();
-    this.#isEvacuating = true;
+    if (!this.#presence.isLeaving) this.#presence.sayLeaving();
     const { clock, log } = this.#options.boot;
     const live = this.registry.list().filter(({ state }) => holdsMemory(state));
     const moved = live.filter(({ state }) => state === 'RUNNING');
     for (const instance of moved) instance.apply('evacuate', clock.nowMs());
     if (moved.length > 0) {
       log.info('evacuates', { instances: moved.length });
-      this.#heartbeat();
+      this.#presence.heartbeat();
     }
     return live.length;
   }
 
   /** Ends, but leaves instances and routes as they are, for a successor. */
   async leave(): Promise<void> {
-    this.#sayShutdown();
+    this.#presence.sayLeaving();
     this.#routes.leave();
     this.#leave.abort(new Error('this process ends'));
     await Promise.all(this.registry.list().map(({ drained }) => drained));
@@ -146,15 +142,13 @@ export class Dea {
     await this.#shortages.adopt();
     await this.#snapshot.save();
     this.#listen();
-    this.#options.bus.publish(subjects.deaHello, [], this.#hello());
-    this.#heartbeat();
-    this.#advertise();
+    this.#presence.greet();
     this.#makeAhead();
     this.#open.push(
-      clock.every(heartbeatMs, () => this.#heartbeat()),
+      clock.every(heartbeatMs, () => this.#presence.heartbeat()),
       clock.every(advertiseMs, async () => {
         await this.capacity.refresh();
-        this.#advertise();
+        await this.#presence.advertise();
       }),
       clock.every(HOUSEKEEPING_MS, () => this.#keepHouse()),
       clock.every(SHORTAGES_MS, () => this.#shortages.check()),
@@ -179,17 +173,18 @@ export class Dea {
       bus.subscribe(subjects.deaStop, [], (filter) => this.#stop(filter)),
       bus.subscribe(subjects.deaUpdate, [], (update) => this.#update(update)),
       bus.subscribe(subjects.deaFindDroplet, [], (request, { respond }) => this.#find(request, respond)),
-      bus.subscribe(subjects.deaStatus, [], (_empty, { respond }) => respond(this.#status())),
-      bus.subscribe(subjects.deaLocate, [], () => this.#advertise()),
-      bus.subscribe(subjects.healthManagerStart, [], () => this.#heartbeat()),
-      bus.onStatus((status) => status === 'connected' && this.#comeBack()),
+      bus.subscribe(subjects.deaStatus, [], (_empty, { respond }) => respond(this.#presence.status())),
+      bus.subscribe(subjects.deaLocate, [], () => this.#presence.advertise()),
+      bus.subscribe(subjects.healthManagerStart, [], () => this.#presence.heartbeat()),
+      // What was said meanwhile was not heard here.
+      bus.onStatus((status) => status === 'connected' && this.#presence.greet()),
     );
   }
 
   #start(message: StartMessage): unknown {
     const { log } = this.#options.boot;
     const { droplet, index, version } = message;
-    if (this.#isEnding || this.#isEvacuating) return this.#refuse(message, 'it is shutting down');
+    if (this.#presence.isLeaving) return this.#refuse(message, 'it is shutting down');
     const live = this.registry.findLive(droplet, index, version);
     if (live) return log.info('ignored-start', { droplet, index, because: `${live.id} is ${live.state}` });
     const refusal = this.capacity.refusal(message.limits);
@@ -204,7 +199,7 @@ export class Dea {
     boot.log.warn('refused-start', { droplet, index, because });
     sayRefused({ bus, node: boot.node }, message, { because });
     // Whoever sent it believed in more than there is.
-    this.#announce();
+    this.#presence.announce();
   }
 
   #stop(filter: PayloadOf<typeof subjects.deaStop>): Promise<unknown> {
@@ -236,65 +231,6 @@ export class Dea {
     );
   }
 
-  #hello() {
-    const { id, address } = this.#options.boot.node;
-    return { id, ip: address, version: platformVersion };
-  }
-
-  #status() {
-    const { memoryMb } = this.registry.reserved();
-    return {
-      ...this.#hello(),
-      max_memory: this.capacity.memoryMb,
-      reserved_memory: memoryMb,
-      used_memory: memoryMb,
-      num_clients: this.registry.list().length,
-      ...(this.#isEnding || this.#isEvacuating ? { state: 'SHUTTING_DOWN' } : {}),
-    };
-  }
-
-  #heartbeat(): void {
-    const { bus, boot } = this.#options;
-    const droplets = this.registry.heartbeat();
-    const own = { dea: boot.node.id, started_at_ms: this.#startedAtMs, interval_ms: boot.config.dea.heartbeatMs };
-    bus.publish(subjects.deaHeartbeat, [], { ...own, droplets });
-  }
-
-  async #advertise(): Promise<void> {
-    if (this.#isEnding || this.#isEvacuating) return;
-    const { bus, boot, engine } = this.#options;
-    const { id, address, zone, zones, availabilityZone } = boot.node;
-    const stacks = await engine.listStacks();
-    const { memoryMb, diskMb } = this.capacity.available();
-    bus.publish(subjects.deaAdvertise, [], {
-      id,
-      ip: address,
-      available_memory: memoryMb,
-      available_disk: diskMb,
-      physical_memory: this.capacity.physicalMb,
-      stacks,
-      app_id_to_count: this.registry.counts(),
-      placement_properties: { zone, ...(zones?.length ? { zones } : {}), availability_zone: availabilityZone },
-    });
-  }
-
-  /** Says what changed; changes of one moment are said together. */
-  /** What was said meanwhile was not heard here. */
-  #comeBack(): void {
-    this.#options.bus.publish(subjects.deaHello, [], this.#hello());
-    this.#announce();
-  }
-
-  #announce(): void {
-    if (this.#isAnnouncing) return;
-    this.#isAnnouncing = true;
-    queueMicrotask(() => {
-      this.#isAnnouncing = false;
-      this.#heartbeat();
-      this.#advertise().catch((error: unknown) => this.#options.boot.log.error('failed-to-advertise', { error }));
-    });
-  }
-
   async #keepHouse(): Promise<void> {
     const { boot, engine } = this.#options;
     const crashed = this.registry.list().filter(({ state }) => state === 'CRASHED');
@@ -315,16 +251,6 @@ export class Dea {
       if (found) await this.#keeper.stop(found);
     }
     await this.#droplets.removeUnused(new Set(this.registry.list().map(({ message }) => imageKeyOf(message))));
-  }
-
-  #sayShutdown(): void {
-    this.#isEnding = true;
-    this.#sayLeaving();
-  }
-
-  #sayLeaving(): void {
-    const hello = this.#hello();
-    this.#options.bus.publish(subjects.deaShutdown, [], { ...hello, app_id_to_count: this.registry.counts() });
   }
 
   async #end(): Promise<void> {
