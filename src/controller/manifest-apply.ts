@@ -1,5 +1,6 @@
 import { PlatformError } from '../contract/errors.ts';
-import type { ManifestApp, ManifestProcess } from '../core/manifest.ts';
+import type { ManifestApp } from '../core/manifest.ts';
+import type { ManifestProcess } from '../core/manifest-process.ts';
 import type { Controller, ControllerTx } from './api/controller.ts';
 import { metadataColumns } from './api/metadata.ts';
 import { mergeEnvironment, openEnvironment, sealEnvironment } from './app-environment.ts';
