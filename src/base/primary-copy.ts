@@ -5,7 +5,7 @@ import type { Topology } from '../contract/topology.ts';
 import { type Clock, slept } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 
-const ASK_TIMEOUT_MS = 5000;
+const ASK_TIMEOUT_MS = 2000;
 const ASK_AGAIN_MS = 1000;
 
 type Copied = { readonly revision: number };

@@ -1,6 +1,7 @@
 import type { backupState } from './backup-plan.ts';
 import { areCompatible } from './cluster-rules.ts';
 import { findPortUse, type Listener, type PortUse } from './port-table.ts';
+import { shutOut } from './process-status.ts';
 
 /** What one look at a node found: right, worth knowing, or wrong; and what to do. */
 export type Finding = {
@@ -214,12 +215,17 @@ export function judgeProcesses(
   const late = processes.filter(({ ready }) => !ready);
   if (late.length === 0) return [ok('processes', `all ${processes.length} are ready`)];
   return late.map(({ name, state, description }) =>
-    wrong('processes', `${name} is ${state}${description ? `: ${description}` : ''}`, remedyOf(name, state)),
+    wrong(
+      'processes',
+      `${name} is ${state}${description ? `: ${description}` : ''}`,
+      remedyOf(name, state, description),
+    ),
   );
 }
 
-function remedyOf(name: string, state: string): string {
+function remedyOf(name: string, state: string, description: string): string {
   if (state === 'STOPPED') return 'kato start';
+  if (state === 'WAITING' && description.includes('refuses')) return shutOut;
   if (state === 'WAITING') return 'it goes on by itself when the bus answers: see `kato status` on the Core node';
   return `read ${name}.log, then kato process restart ${name}`;
 }

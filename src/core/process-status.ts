@@ -1,5 +1,9 @@
 import type { ProcessPlan } from './role-plan.ts';
 
+/** What to do at a node that the Core's bus refuses. */
+export const shutOut =
+  'new passwords come with `kato node update`; a node that was removed from the cluster joins again: kato node detach --force, then kato node attach';
+
 /** What the supervisor says of a process. */
 export type Supervised = {
   readonly name: string;

@@ -9,6 +9,7 @@ import {
   type Readiness,
   reportProcesses,
   type Supervised,
+  shutOut,
 } from '../core/process-status.ts';
 import type { ProcessPlan } from '../core/role-plan.ts';
 import { systemClock } from '../platform/clock.ts';
@@ -31,10 +32,7 @@ function busIsAway({ why, isRefused }: { why: string; isRefused: boolean }): Ref
   if (!isRefused) {
     return new BusIsAway(what, 'it goes to work as soon as the bus answers; see `kato status` on the Core');
   }
-  return new Refusal(
-    what,
-    'new passwords come with `kato node update`; a node that was removed from the cluster joins again: kato node detach --force, then kato node attach',
-  );
+  return new Refusal(what, shutOut);
 }
 
 /** Watches a node's processes; holds kato's own bus connection while there is a bus. */
@@ -75,6 +73,11 @@ export class ReadinessProbe implements AsyncDisposable {
   /** Why there was no bus when it was last wanted. */
   whyAway(): string | undefined {
     return this.#away?.why;
+  }
+
+  /** Did the bus answer, and refuse this node, when it was last wanted? */
+  isRefused(): boolean {
+    return this.#away?.isRefused ?? false;
   }
 
   #lacks(what: string): undefined {

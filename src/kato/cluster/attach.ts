@@ -17,7 +17,7 @@ import { systemRandom } from '../../platform/random.ts';
 import { ensureUser, getUser } from '../../platform/system-user.ts';
 import { makeCertificateRequest } from '../../platform/tls.ts';
 import { startProcesses, stopNode } from '../lifecycle.ts';
-import { openNode } from '../node.ts';
+import { type Node, openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { installBootService } from '../setup/boot-service.ts';
 import { ensureLinks } from '../setup/links.ts';
@@ -31,6 +31,7 @@ import { runSteps, type SetupContext, type Step } from '../setup/step.ts';
 import type { Terminal } from '../terminal.ts';
 import { join, parseToken } from './join-client.ts';
 import { writeMaterial } from './material.ts';
+import { RegistryClient } from './registry-client.ts';
 
 export type AttachOptions = {
   readonly coreAddress: string;
@@ -42,6 +43,7 @@ export type AttachOptions = {
 };
 
 const root = { uid: 0, gid: 0 };
+const KNOWN_WITHIN_MS = 30_000;
 
 /** What an attach in progress must not lose: repeated, it is the same machine to the Core. */
 const JoinFile = Type.Object({
@@ -105,7 +107,23 @@ async function startRoles(context: SetupContext): Promise<'done'> {
   const node = await context.node();
   const say = (text: string) => context.terminal.say(`        ${text}`);
   await startProcesses(node, listProcesses(node.file), { say, signal: context.signal });
+  await untilKnown(node, context.signal);
   return 'done';
+}
+
+/** The Core lets this node's links in a moment after it took it in. */
+async function untilKnown(node: Node, signal: AbortSignal): Promise<void> {
+  const registry = new RegistryClient(node);
+  const endMs = systemClock.nowMs() + KNOWN_WITHIN_MS;
+  for (;;) {
+    try {
+      await registry.topology();
+      return;
+    } catch (error) {
+      if (!(error instanceof Refusal) || systemClock.nowMs() > endMs) throw error;
+    }
+    await systemClock.sleep(250, signal);
+  }
 }
 
 /** A node of a cluster is attached to another one only after it was detached. */

@@ -4,7 +4,7 @@ import { subjects } from '../../contract/subjects.ts';
 import type { TopologyNode } from '../../contract/topology.ts';
 import { platformVersion } from '../../contract/version.ts';
 import { backupState } from '../../core/backup-plan.ts';
-import { type ProcessReport, reportRole } from '../../core/process-status.ts';
+import { type ProcessReport, reportRole, shutOut } from '../../core/process-status.ts';
 import { listProcesses, listRoleProcesses } from '../../core/role-plan.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { knownTopology } from '../cluster/registry-client.ts';
@@ -36,7 +36,7 @@ export function statusCommand(program: Command, context: CommandContext): void {
       const texts = nodes.map((one) => formatNode(one, nodes.length > 1));
       if (backup !== undefined)
         texts.push(`backups: ${backup.state === 'good' ? '' : `${backup.state.toUpperCase()}: `}${backup.text}`);
-      const hint = await findHint(node, own);
+      const hint = probe.isRefused() ? refusedHint(node, probe) : await findHint(node, own);
       if (hint !== undefined) texts.push(hint);
       const more = { ...(backup === undefined ? {} : { backup }), ...(hint === undefined ? {} : { hint }) };
       const withMore = value.map((one) => (one.node === own.node ? { ...one, ...more } : one));
@@ -44,6 +44,11 @@ export function statusCommand(program: Command, context: CommandContext): void {
       if (hint !== undefined || nodes.some((one) => rolesOf(one).some(({ state }) => state !== 'READY')))
         context.outcome.code = 1;
     });
+}
+
+/** The Core shuts this node out: nothing that it starts can become ready. */
+function refusedHint({ file }: Node, probe: ReadinessProbe): string | undefined {
+  return file.roles.includes('primary') ? undefined : `${probe.whyAway()}: ${shutOut}`;
 }
 
 /** What this node waits for. */
