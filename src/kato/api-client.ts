@@ -38,8 +38,16 @@ export function callHttp(call: HttpCall, timeoutMs = TIMEOUT_MS): Promise<HttpAn
       response.on('error', reject);
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text, headers: response.headers }));
     });
-    sent.on('error', reject);
+    sent.on('error', (cause: NodeJS.ErrnoException) =>
+      reject(cause.code === 'ECONNREFUSED' ? nobodyThere(port, cause) : cause),
+    );
     sent.end(body);
+  });
+}
+
+function nobodyThere(port: number, cause: Error): Refusal {
+  return new Refusal(`nothing answers on port ${port} of this machine`, '`kato status`, then `kato start controller`', {
+    cause,
   });
 }
 
@@ -63,6 +71,9 @@ export async function createFirstAdmin(
   const answer = await callSigned(node, { port: node.config.aok.port, path: FIRST_ADMIN, body });
   if (answer.status === 201) return 'made';
   if (answer.status === 200) return 'already';
+  if (answer.status === 409) {
+    throw new Refusal('there is an administrator already', 'log in as that one, who can make others');
+  }
   throw new Refusal(
     `the login server refused the first administrator: ${reasonOf(answer)}`,
     'give another --email or password',

@@ -48,11 +48,16 @@ export async function changeRoles(
   const started = listProcesses(after.file).filter(
     ({ name, role }) => planned.started.includes(name) || add.includes(role),
   );
+  const base = listRoleProcesses('base');
+  const sharers = started.filter(({ program }) => base.some((one) => one.program === program));
+  if (isUp && !start && sharers.length > 0) {
+    terminal.say(`${sharers.map(({ name }) => name).join(', ')}: shares a process with base, and starts with it`);
+  }
   try {
     if (isUp && start) await startProcesses(after, started, options);
   } finally {
     // base reads its roles when it starts; it tells of those too that did not become ready.
-    if (isUp) await restartProcesses(after, listRoleProcesses('base'), options);
+    if (isUp) await restartProcesses(after, base, options);
   }
   return { node: after, roles: planned.roles, started: start ? planned.started : [], stopped: planned.stopped };
 }

@@ -31,6 +31,12 @@ export function firstUserCommand(setup: Command): void {
     .action(async (email: string, org: string, flags: Flags, command: Command) => {
       const node = await openNode();
       const { username: userName, space } = flags;
+      if (!node.file.roles.includes('primary')) {
+        throw new Refusal(
+          `the first administrator is made on the Core node, ${node.file.coreAddress}`,
+          'run the same command there',
+        );
+      }
       if (!/^[^\s@]+@[^\s@]+$/.test(email)) {
         throw new Refusal(
           `'${email}' is no e-mail address`,
