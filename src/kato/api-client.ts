@@ -72,7 +72,8 @@ export async function createFirstAdmin(
   if (answer.status === 201) return 'made';
   if (answer.status === 200) return 'already';
   if (answer.status === 409) {
-    throw new Refusal('there is an administrator already', 'log in as that one, who can make others');
+    const { error_description: why } = JSON.parse(answer.body) as { error_description: string };
+    throw new Refusal(why, 'an administrator makes others, in the console');
   }
   throw new Refusal(
     `the login server refused the first administrator: ${reasonOf(answer)}`,
