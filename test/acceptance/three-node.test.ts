@@ -99,7 +99,7 @@ describe('a cluster of three nodes: a Core with apps, a second controller and ro
   test('a WebSocket goes through', async () => {
     const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
     const headers = [...upgrade, 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='].flatMap((one) => ['-H', one]);
-    const { stdout } = await ask('--http1.1', '-m', '2', '--no-buffer', '-i', ...headers, `https://${host}/`);
+    const { stdout } = await ask('--http1.1', '--no-buffer', '-i', ...headers, `https://${host}/`);
     assert.match(stdout, /^HTTP\/1.1 101/);
     assert.match(stdout, /hello through the balancer/);
   });
