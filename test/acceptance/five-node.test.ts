@@ -91,8 +91,9 @@ describe('a cluster of five nodes', () => {
     assert.match(elsewhere.stderr, /only the Core node runs commands on other nodes/);
   });
 
-  test('a DEA that drops off the network: no request fails, its instances run elsewhere, extras end when it is back', async () => {
+  test('a DEA that drops off the network: no request fails, its instances run elsewhere, extras end when it is back', async (context) => {
     const [lost, ...others] = deas as [LabNode, LabNode, LabNode];
+    context.after(() => lost.mend());
     const answers = await asked(async () => {
       lost.cut();
       await until('replaced', HEALED_MS, async () => (await sumOn(others)) === INSTANCES);
