@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { debianPackages, ensurePackages, rolePackages } from '../src/kato/setup/packages.ts';
+import { removeAbandoned } from './lab/abandoned.ts';
 
 /**
  * Runs the tests: `npm test` all tiers in order, `npm test -- unit simulation` only those named,
@@ -39,12 +41,20 @@ if (process.getuid?.() === 0) {
   if (isNew) process.stdout.write('installed the Debian packages that were missing\n');
 } else process.stdout.write('not root: Debian packages are not installed, and tests that need root say so\n');
 
+const say = (text: string) => process.stdout.write(`${text}\n`);
+await removeAbandoned(say);
+
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => stop.abort(new Error(`interrupted by ${signal}`)));
+}
+
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
 
 async function runFiles(files: readonly string[], concurrency: number): Promise<void> {
-  if (files.length === 0) return;
-  const stream = run({ files: [...files], concurrency, isolation: 'process' });
+  if (files.length === 0 || stop.signal.aborted) return;
+  const stream = run({ files: [...files], concurrency, isolation: 'process', signal: stop.signal });
   stream.on('test:pass', (event) => {
     if (event.details.type === 'suite') return;
     if (event.skip !== undefined) {
@@ -72,6 +82,12 @@ else {
     process.stdout.write(`\n${name} took ${((Date.now() - startedMs) / 1000).toFixed(0)} s\n\n`);
   }
 }
+if (stop.signal.aborted) {
+  say(String(stop.signal.reason));
+  // Tests that were told to end have a moment to do so.
+  for (let round = 0; round < 300 && hasChildren(); round++) await new Promise((done) => setTimeout(done, 100));
+  await removeAbandoned(say);
+}
 for (const failure of failures) process.stdout.write(`failed: ${failure}\n`);
 if (counts.passed + counts.failed === 0) {
   process.stdout.write('no tests were found\n');
@@ -79,7 +95,11 @@ if (counts.passed + counts.failed === 0) {
 }
 const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed${skipped}\n`);
-process.exit(counts.failed > 0 ? 1 : 0);
+process.exit(counts.failed > 0 || stop.signal.aborted ? 1 : 0);
+
+function hasChildren(): boolean {
+  return spawnSync('pgrep', ['--parent', String(process.pid)]).status === 0;
+}
 
 /** How the test runner classifies a failure; a suite that failed only by its tests is not counted itself. */
 function failureOf(error: unknown): unknown {

@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeAbandoned } from './abandoned.ts';
 import { admin, Cluster } from './cluster.ts';
 import type { LabNode } from './node.ts';
 import { topologies } from './topologies.ts';
@@ -42,7 +43,9 @@ async function keepUp(topology: (typeof topologies)[string]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.resolve());
   // A signal handler alone does not keep a process up once the nodes are made.
   const up = setInterval(() => undefined, 2 ** 30);
-  const cluster = await Cluster.make(topology, { said: (text) => process.stdout.write(`${text}\n`) });
+  const said = (text: string) => process.stdout.write(`${text}\n`);
+  await removeAbandoned(said);
+  const cluster = await Cluster.make(topology, { said });
   try {
     const nodes = [cluster.core, ...cluster.attached];
     writeFileSync(record, JSON.stringify(nodes.map(entry), null, 2), { mode: 0o600 });

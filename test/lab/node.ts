@@ -1,5 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,18 +42,18 @@ export class LabNode {
   /** Where its code is. */
   #root = ROOT;
 
-  private constructor(name: string, number: number) {
+  /** @param folder everything it keeps; without, a new one */
+  private constructor(owner: number, number: number, folder?: string) {
+    const name = `lab-${owner}-${number}`;
     this.name = name;
     this.link = `lab${number}`;
     this.#subnet = `10.249.${number}`;
     this.address = `${this.#subnet}.2`;
     this.gateway = `${this.#subnet}.1`;
-    this.#folder = mkdtempSync(join(tmpdir(), 'lab-'));
-    chmodSync(this.#folder, 0o755);
+    this.#folder = folder ?? mkdtempSync(join(tmpdir(), `${name}-`));
     this.state = join(this.#folder, 'state');
     this.home = join(this.#folder, 'home');
     this.hostsFile = join(this.#folder, 'hosts');
-    writeFileSync(this.hostsFile, '127.0.0.1 localhost\n');
   }
 
   /**
@@ -58,8 +67,10 @@ export class LabNode {
     const taken = new Set(readFileSync('/proc/self/net/dev', 'utf8').match(/\S+(?=:)/g));
     for (let number = 1; number < 250; number++) {
       if (taken.has(`lab${number}`)) continue;
-      const node = new LabNode(`lab-${process.pid}-${number}`, number);
+      const node = new LabNode(process.pid, number);
       try {
+        chmodSync(node.#folder, 0o755);
+        writeFileSync(node.hostsFile, '127.0.0.1 localhost\n');
         node.#connect();
         if (options.disk) node.#mountDisk(options.disk);
         if (options.checkout) node.#copyCheckout();
@@ -71,6 +82,15 @@ export class LabNode {
       }
     }
     throw new Error('no free number for a lab node');
+  }
+
+  /** Nodes of processes that ended without removing them. */
+  static abandoned(): LabNode[] {
+    return readdirSync(tmpdir()).flatMap((name) => {
+      const [, owner = '', number] = /^lab-(\d+)-(\d+)-\w+$/.exec(name) ?? [];
+      if (owner === '' || existsSync(`/proc/${owner}`)) return [];
+      return [new LabNode(Number(owner), Number(number), join(tmpdir(), name))];
+    });
   }
 
   /** Runs a command inside to its end; only the network is the node's own, so that mounts are seen by all. */

@@ -1,8 +1,9 @@
-import { chmod, mkdir, readdir, readFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../../platform/clock.ts';
 import { exec } from '../../../platform/exec.ts';
-import { temporaryDirectory } from '../../../platform/files.ts';
+import { exists, temporaryDirectory } from '../../../platform/files.ts';
 import { silentLog } from '../../../platform/log.ts';
 import { systemRandom } from '../../../platform/random.ts';
 import type { ContainerEngine } from '../../container.ts';
@@ -36,7 +37,7 @@ export type TestFence = {
 export async function openTestFence(
   more: Partial<FenceOptions> & { otherPools?: readonly string[] } = {},
 ): Promise<TestFence> {
-  const folder = await temporaryDirectory('fence');
+  const folder = await temporaryDirectory(`fence-${process.pid}`);
   await chmod(folder.path, 0o711);
   const directory = more.directory ?? join(folder.path, 'fence');
   const options: FenceOptions = {
@@ -77,6 +78,17 @@ export async function openTestFence(
       await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Removes the engines of processes that ended without doing so. */
+export async function removeAbandonedFences(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const [, owner = ''] = /^fence-(\d+)-\w+$/.exec(name) ?? [];
+    if (owner === '' || (await exists(`/proc/${owner}`))) continue;
+    const folder = join(tmpdir(), name);
+    await withdrawFence(join(folder, 'fence'), await namesIn(join(folder, 'fence', 'pools')));
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** Everything of an engine that exists outside its folder's plain files: what a leak would be seen in. */
