@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { accessLogFormat } from './access-line.ts';
+import { FAILED, RETRIES } from './failed-answer.ts';
 import { answerRules, appRules, edgeRules, TABLE_BACKEND, TABLE_SERVER, TEXT } from './rules.ts';
 import { type EndpointTls, tlsBackend } from './server.ts';
 
@@ -41,6 +42,7 @@ export function filesOf(directory: string) {
     socket: join(directory, 'admin.sock'),
     state: join(directory, 'state.json'),
     routes: join(directory, 'routes.map'),
+    script: join(directory, 'failed.lua'),
     instances: join(directory, 'instances.map'),
     certificates: join(directory, 'certs.list'),
   } as const;
@@ -93,7 +95,7 @@ const LONGEST_REQUEST_LINE = 4096;
 
 /** The whole configuration: global section, head and backends. */
 export function renderConfig(options: HaproxyOptions, head: string, description: string, backends: string): string {
-  const { socket } = filesOf(options.directory);
+  const { socket, script } = filesOf(options.directory);
   const globals = [
     'global',
     `  description ${description}`,
@@ -105,14 +107,13 @@ export function renderConfig(options: HaproxyOptions, head: string, description:
     '  hard-stop-after 900s',
     '  tune.pool-high-fd-ratio 80',
     '  tune.pool-low-fd-ratio 70',
+    `  lua-load ${script}`,
     `  tune.http.logurilen ${LONGEST_REQUEST_LINE}`,
     `  ssl-default-bind-options ssl-min-ver ${options.minTlsVersion}`,
     '',
   ];
   return `${globals.join('\n')}\n${head}\n${backends}`;
 }
-
-const FAILED = `"502 Bad Gateway: Registered endpoint failed to handle the request.\\n"`;
 
 function defaultsOfApps(options: HaproxyOptions): string[] {
   return [
@@ -129,13 +130,13 @@ function defaultsOfApps(options: HaproxyOptions): string[] {
     '  timeout http-keep-alive 75s',
     '  balance random',
     '  http-reuse always',
-    '  retries 2',
+    `  retries ${RETRIES}`,
     '  option redispatch 1',
     '  retry-on conn-failure empty-response',
     '  http-send-name-header X-CF-InstanceID',
     ...indent(appRules(options, filesOf(options.directory))),
-    `  http-error status 502 ${TEXT} string ${FAILED}`,
-    `  http-error status 503 ${TEXT} string ${FAILED}`,
+    `  http-error status 502 ${TEXT} string ${JSON.stringify(FAILED)}`,
+    `  http-error status 503 ${TEXT} string ${JSON.stringify(FAILED)}`,
     `  http-error status 504 ${TEXT} string "504 Gateway Timeout: Registered endpoint did not answer in time.\\n"`,
     '',
   ];

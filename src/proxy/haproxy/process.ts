@@ -6,6 +6,7 @@ import { exec } from '../../platform/exec.ts';
 import { isMissing, readJsonIfExists, readTextIfExists, writeFileAtomic } from '../../platform/files.ts';
 import { AdminError, AdminSocket } from './admin-socket.ts';
 import { filesOf, fingerprint, type HaproxyOptions, renderConfig, renderHead } from './config-file.ts';
+import { FAILED_SCRIPT, failedRules } from './failed-answer.ts';
 import { requireFreePort } from './port-owner.ts';
 import { TABLE_BACKEND, TABLE_SERVER } from './rules.ts';
 import { identify } from './running.ts';
@@ -122,6 +123,7 @@ export class HaproxyProcess {
     await writeFileAtomic(this.#files.routes, routes, 0o600);
     await writeFileAtomic(this.#files.instances, instances, 0o600);
     await writeFileAtomic(this.#files.certificates, certificates, 0o600);
+    await writeFileAtomic(this.#files.script, FAILED_SCRIPT, 0o600);
     const options = { ...this.#options, maxConnections: await this.#connections() };
     await writeFileAtomic(this.#files.config, renderConfig(options, head, description, backends), 0o600);
   }
@@ -132,7 +134,13 @@ export class HaproxyProcess {
     const { certificates, endpointTls } = this.#options;
     const files = [...certificates, endpointTls?.caFile, endpointTls?.certificate].filter((path) => path !== undefined);
     const changed = await Promise.all(files.map(changedAt));
-    const outside = JSON.stringify([changed, this.#options.threads, this.#options.minTlsVersion]);
+    const outside = JSON.stringify([
+      changed,
+      FAILED_SCRIPT,
+      failedRules,
+      this.#options.threads,
+      this.#options.minTlsVersion,
+    ]);
     return { head, description: fingerprint(head + outside) };
   }
 

@@ -1,6 +1,12 @@
 /** What HAProxy does with each request and answer. Every rule costs every request, so rare cases come after an `allow`. */
 
-type Options = { readonly trustedProxies: readonly string[]; readonly stickyCookies: readonly string[] };
+import { beforeFailed } from './failed-answer.ts';
+
+type Options = {
+  readonly requestTimeoutS: number;
+  readonly trustedProxies: readonly string[];
+  readonly stickyCookies: readonly string[];
+};
 type Files = { readonly routes: string; readonly instances: string };
 
 /** Header of the answers to health checks: `0` while the table may be out of date. */
@@ -18,6 +24,8 @@ const NOT_REPLIED = '{ status ge 400 } !{ var(txn.replied) -m found }';
 const SHARED = '{ var(txn.route) -m sub |* }';
 const WILDCARD_LEVELS = 6;
 const BUSY_PER_S = 500;
+/** HAProxy repeats what fits into one of its buffers, with the header. */
+const REPEATED_BYTES = 8192;
 
 const refuse = (status: number, error: string, text: string, more = '') =>
   `http-request return status ${status} ${TEXT} hdr X-Cf-RouterError ${error} ${more}lf-string "${text}\\n"`;
@@ -80,8 +88,9 @@ export function appRules(options: Options, files: Files): string[] {
     `${refuse(503, 'no_endpoints', `503 Service Unavailable: Requested route ('${HOST}') has no available endpoints.`)} if { nbsrv eq 0 } !{ stopping }`,
     // To repeat a request costs a copy of it. A lone endpoint gets none repeated elsewhere, and one as busy as this
     // leaves no connection idle for so long that it would close it just when a request comes.
-    `http-request disable-l7-retry if { nbsrv eq 1 } { be_sess_rate gt ${BUSY_PER_S} }`,
-    'http-request disable-l7-retry unless METH_GET or { method OPTIONS TRACE } or { req.hdr(Idempotency-Key) -m found }',
+    `http-request set-var(txn.once) bool(true) if { nbsrv eq 1 } { be_sess_rate gt ${BUSY_PER_S} }`,
+    `http-request set-var(txn.once) bool(true) unless METH_GET or { method OPTIONS TRACE } or { req.hdr(Idempotency-Key) -m found } { req.hdr_val(content-length) le ${REPEATED_BYTES} }`,
+    'http-request disable-l7-retry if { var(txn.once) -m found }',
     'http-request set-var(txn.want) req.hdr(X-CF-Process-Instance)',
     'http-request set-var(txn.wantapp) req.hdr(X-CF-App-Instance)',
     'http-request del-header X-CF- -m beg',
@@ -93,6 +102,7 @@ export function appRules(options: Options, files: Files): string[] {
     ...target(files),
     ...session(options),
     ...appOfShared(files),
+    ...beforeFailed(options),
     'http-response set-var(txn.replied) bool(true) if { status ge 400 }',
     ...affinity(options),
     `http-after-response set-status 502 reason "Bad Gateway" if { status 502 503 } ${NOT_REPLIED} !{ res.hdr(X-Cf-RouterError) -m found }`,

@@ -1,8 +1,12 @@
 import { placeOf } from '../../core/route-table.ts';
 import type { Endpoint, Pool, ProxyChange } from '../proxy.ts';
 import type { filesOf } from './config-file.ts';
+import { failedRules } from './failed-answer.ts';
 import { bringUp, type EndpointTls, mannerOf, serverOf } from './server.ts';
 import { endpointsOf, routeValue, type Slot, type SlotServer, wantedTargets } from './slot.ts';
+
+/** What each backend has of its own. */
+const RULES = [...failedRules, 'use-server %[var(txn.srv)] if { var(txn.srv) -m found }'].map((rule) => `  ${rule}`);
 
 /** What to tell HAProxy, or that only a new configuration can do it. */
 export type Plan = { readonly commands: readonly string[] } | { readonly reload: string };
@@ -98,7 +102,7 @@ export class Slots {
     const backends: string[] = [];
     const routes: string[] = [];
     const instances: string[] = [];
-    const blank = (name: string) => backends.push(`backend ${name} from app`, USE_SERVER);
+    const blank = (name: string) => backends.push(`backend ${name} from app`, ...RULES);
     for (const name of this.#free) blank(name);
     for (const slot of this.#byName.values()) {
       blank(slot.name);
@@ -245,8 +249,6 @@ export class Slots {
     return commands;
   }
 }
-
-const USE_SERVER = '  use-server %[var(txn.srv)] if { var(txn.srv) -m found }';
 
 const newBatch = (): Batch => ({
   touched: new Map(),

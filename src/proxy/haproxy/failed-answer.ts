@@ -1,0 +1,42 @@
+/**
+ * A 502 for an endpoint that closes its connection without an answer. HAProxy itself gives one to the first request of
+ * a client's connection only, and just closes on later ones and on those of HTTP/2: its clients shall repeat them,
+ * whatever they did to the endpoint.
+ */
+
+export const FAILED = '502 Bad Gateway: Registered endpoint failed to handle the request.\n';
+
+/** HAProxy tries an endpoint that refuses a connection, or closes it without an answer, so many times more. */
+export const RETRIES = 2;
+
+/** What HAProxy loads: the action that answers. */
+export const FAILED_SCRIPT = `core.register_action('fail', { 'tcp-res' }, function(txn)
+  txn:done(txn:reply {
+    status = 502,
+    reason = 'Bad Gateway',
+    headers = {
+      ['content-type'] = { 'text/plain; charset=utf-8' },
+      ['x-content-type-options'] = { 'nosniff' },
+    },
+    body = ${JSON.stringify(FAILED)},
+  })
+end)
+`;
+
+/** HAProxy repeats what may be repeated, as often as it may, before `failedRules`. */
+export function beforeFailed({ requestTimeoutS }: { readonly requestTimeoutS: number }): string[] {
+  const lateMs = requestTimeoutS * 1000 - 50;
+  return [
+    'tcp-response content set-var-fmt(txn.retries) %rc',
+    `tcp-response content accept unless { var(txn.once) -m found } or { var(txn.retries) -m end ${RETRIES} }`,
+    `tcp-response content set-var(txn.late) date(0,ms),add(${lateMs}) unless { var(txn.late) -m found }`,
+  ];
+}
+
+/** In each backend: HAProxy waits in a backend's own rules only. What takes too long it answers by itself. */
+export const failedRules: readonly string[] = [
+  'tcp-response inspect-delay 24d',
+  'tcp-response content accept if { status gt 0 }',
+  'tcp-response content accept if { date(0,ms),sub(txn.late) ge 0 }',
+  'tcp-response content lua.fail',
+];
