@@ -28,6 +28,7 @@ import { taskRoutes } from './handlers/task.ts';
 import { HealthRespondent } from './health-respondent.ts';
 import { InstanceDirectory } from './instances.ts';
 import { PlacementNews } from './placement-news.ts';
+import { ResourceCache } from './resource-cache.ts';
 import { ReturningDeas } from './returning-deas.ts';
 import { StagerDirectory } from './stager-directory.ts';
 import { Staging } from './staging.ts';
@@ -45,6 +46,7 @@ export function createAppServices(
   const news = new PlacementNews(controller, { deas, instances });
   return {
     ...{ deas, stagers, instances, news, scratch },
+    resources: new ResourceCache(controller),
     changes: new ChangeApplier(controller, { deas, news }),
     staging: new Staging(controller, stagers, options),
   };
@@ -59,7 +61,7 @@ export function appParts(controller: Controller, services: AppServices): Part[] 
       for (const name of await readdir(services.scratch)) {
         await rm(join(services.scratch, name), { recursive: true, force: true });
       }
-      return () => {};
+      return () => services.resources.idle();
     }),
     part('directories', () => async () => {
       await services.staging[Symbol.asyncDispose]();

@@ -2,6 +2,7 @@ import type { ChangeApplier } from './apply-change.ts';
 import type { DeaDirectory } from './dea-directory.ts';
 import type { InstanceDirectory } from './instances.ts';
 import type { PlacementNews } from './placement-news.ts';
+import type { ResourceCache } from './resource-cache.ts';
 import type { StagerDirectory } from './stager-directory.ts';
 import type { Staging } from './staging.ts';
 
@@ -13,6 +14,7 @@ export type AppServices = {
   readonly deas: DeaDirectory;
   readonly news: PlacementNews;
   readonly stagers: StagerDirectory;
+  readonly resources: ResourceCache;
   /** A folder for uploads on their way; emptied at start. */
   readonly scratch: string;
 };

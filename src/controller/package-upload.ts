@@ -11,7 +11,6 @@ import { uploadLimit } from './api/upload-limit.ts';
 import type { AppServices } from './app-services.ts';
 import { ArchiveError, type ArchiveLimits, openArchive } from './package-archive.ts';
 import { assemblePackage } from './package-assembly.ts';
-import { cacheResources } from './resource-cache.ts';
 import { claimUpload, type PackageRow, releaseUpload, updatePackage } from './store/package.ts';
 
 const MB = 1024 * 1024;
@@ -29,7 +28,7 @@ const LEASE_S = 30;
  */
 export async function receivePackage(
   controller: Controller,
-  services: Pick<AppServices, 'scratch'>,
+  services: Pick<AppServices, 'scratch' | 'resources'>,
   upload: { readonly row: PackageRow; readonly request: FastifyRequest },
 ): Promise<PackageRow> {
   const { row, request } = upload;
@@ -46,7 +45,9 @@ export async function receivePackage(
     await mkdir(folder, { recursive: true });
     const received = await receiveParts(controller, request, folder);
     const stored = await storePackage(controller, row, { ...received, folder, claim });
-    void keepResources(controller, received.archive, stored).finally(clean);
+    const { archive: path } = received;
+    const kept = path && services.resources.keep({ path, limits: limitsOf(controller), packageGuid: row.guid });
+    void Promise.resolve(kept).finally(clean);
     return stored;
   } catch (error) {
     await clean();
@@ -78,17 +79,6 @@ async function claimPackage({ db, random, clock, log }: Controller, guid: string
       await releaseUpload(db, guid, lease.claim);
     },
   };
-}
-
-/** Runs on after the answer: the cache only saves later uploads, the package is complete without it. */
-async function keepResources(controller: Controller, path: string | undefined, row: PackageRow): Promise<void> {
-  if (path === undefined) return;
-  try {
-    using archive = await openArchive(path, limitsOf(controller));
-    await cacheResources(controller, archive.entries);
-  } catch (error) {
-    controller.log.warn('failed-to-cache-resources', { packageGuid: row.guid, error });
-  }
 }
 
 async function receiveParts(controller: Controller, request: FastifyRequest, folder: string): Promise<Received> {

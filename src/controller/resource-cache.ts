@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { resourceSizes } from '../core/resource-match.ts';
 import type { Controller } from './api/controller.ts';
-import type { ArchiveEntry } from './package-archive.ts';
+import { type ArchiveEntry, type ArchiveLimits, openArchive } from './package-archive.ts';
 import { findResources, forgetOldResources, saveResource, touchResources } from './store/resource-match.ts';
 
 /** A push asks which files are there and then uploads the others: until then what it was promised stays, s. */
@@ -9,8 +9,40 @@ const PROMISED_S = 1800;
 const BATCH = 100;
 const MB = 1024 * 1024;
 
-/** Keeps the files of an archive that are worth it, so that the next push need not upload them. */
-export async function cacheResources(controller: Controller, entries: readonly ArchiveEntry[]): Promise<void> {
+type PackageArchive = { readonly path: string; readonly limits: ArchiveLimits; readonly packageGuid: string };
+
+/** Fills the cache after uploads are answered: it only saves later ones, a package is complete without it. */
+export class ResourceCache {
+  readonly #controller: Controller;
+  readonly #filling = new Set<Promise<void>>();
+
+  constructor(controller: Controller) {
+    this.#controller = controller;
+  }
+
+  /** Keeps the files of a package's archive that are worth it; resolves when the archive is no longer needed. */
+  keep(archive: PackageArchive): Promise<void> {
+    const filling = this.#fill(archive).finally(() => this.#filling.delete(filling));
+    this.#filling.add(filling);
+    return filling;
+  }
+
+  /** Resolves when nothing is being kept. */
+  async idle(): Promise<void> {
+    while (this.#filling.size > 0) await Promise.all(this.#filling);
+  }
+
+  async #fill({ path, limits, packageGuid }: PackageArchive): Promise<void> {
+    try {
+      using archive = await openArchive(path, limits);
+      await cacheResources(this.#controller, archive.entries);
+    } catch (error) {
+      this.#controller.log.warn('failed-to-cache-resources', { packageGuid, error });
+    }
+  }
+}
+
+async function cacheResources(controller: Controller, entries: readonly ArchiveEntry[]): Promise<void> {
   const { db, config } = controller;
   const limitBytes = config.controller.resourceCacheMb * MB;
   const worth = entries.filter(

@@ -85,6 +85,7 @@ export async function appWorld(options: { patienceMs?: number; config?: ClusterC
   const settle = async () => {
     for (let i = 0; i < 10; i++) await bus.flush();
     await services().staging.idle();
+    await services().resources.idle();
     for (let i = 0; i < 10; i++) await bus.flush();
   };
   const handled = async () => {
