@@ -51,18 +51,29 @@ async function twoControllers() {
 }
 
 /** A stager that takes every build and has `work` do the rest. */
-function playStager(bus: Bus, work: (request: StagingStart) => unknown): void {
+function playStager(bus: Bus, work: (request: StagingStart) => unknown): Disposable {
   bus.subscribe(subjects.stagingStart, ['s1'], (request, message) => {
     message.respond({ task_id: request.task_id, task_streaming_log_url: null, error: null });
     work(request);
   });
   const say = () =>
     bus.publish(subjects.stagingAdvertise, [], { id: 's1', stacks: ['stackato'], available_memory: 8192, tasks: [] });
-  bus.subscribe(subjects.stagingLocate, [], say);
-  say();
+  return repeated(say, bus.subscribe(subjects.stagingLocate, [], say));
 }
 
-function playDea(bus: Bus): { starts: Start[]; beat: () => void } {
+/** Says it now and every second: who is not heard any more is taken for gone. */
+function repeated(say: () => void, whenAsked: Disposable): Disposable {
+  say();
+  const timer = setInterval(say, 1000);
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(timer);
+      whenAsked[Symbol.dispose]();
+    },
+  };
+}
+
+function playDea(bus: Bus): { starts: Start[]; beat: () => void } & Disposable {
   const starts: Start[] = [];
   bus.subscribe(subjects.deaStart, ['d1'], (start) => void starts.push(start));
   const say = () =>
@@ -70,8 +81,7 @@ function playDea(bus: Bus): { starts: Start[]; beat: () => void } {
       ...{ id: 'd1', available_memory: 65_536, available_disk: 65_536, stacks: ['stackato'], app_id_to_count: {} },
       placement_properties: { zone: 'default' },
     });
-  bus.subscribe(subjects.deaLocate, [], say);
-  say();
+  const saying = repeated(say, bus.subscribe(subjects.deaLocate, [], say));
   const beat = () =>
     bus.publish(subjects.deaHeartbeat, [], {
       dea: 'd1',
@@ -80,7 +90,7 @@ function playDea(bus: Bus): { starts: Start[]; beat: () => void } {
         state_timestamp: Date.now() / 1000,
       })),
     });
-  return { starts, beat };
+  return { starts, beat, [Symbol.dispose]: () => saying[Symbol.dispose]() };
 }
 
 async function until<T>(what: string, look: () => Promise<T | undefined | false>, timeoutMs = 15_000): Promise<T> {
@@ -141,9 +151,9 @@ async function push(a: ControllerNode, b: ControllerNode, app: string): Promise<
 test('two controllers are one: whichever is asked, and when one of them is lost', async (context) => {
   const { stack, a, b, buses, db } = await twoControllers();
   await using _ = stack;
-  const dea = playDea(buses.dea);
+  const dea = stack.use(playDea(buses.dea));
   let finishAt = b;
-  playStager(buses.stager, (request) => finishBuild(request, finishAt));
+  stack.use(playStager(buses.stager, (request) => finishBuild(request, finishAt)));
   // Migrations and seeds of both run at once on an empty database.
   await Promise.all([a.run(), b.run()]);
   const expiresAtS = Math.floor(Date.now() / 1000) + 60;
