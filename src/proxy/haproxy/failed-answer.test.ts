@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { Agent, request } from 'node:http';
+import { Agent, createServer, request } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
-import { connect } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { describe, test } from 'node:test';
-import { endpointAt, poolOf } from '../proxy.conformance.ts';
+import { endpointAt, poolOf, type RigBackend } from '../proxy.conformance.ts';
 import { AdminSocket } from './admin-socket.ts';
 import { filesOf } from './config-file.ts';
 import { FAILED } from './failed-answer.ts';
@@ -93,6 +93,49 @@ describe('HAProxy, endpoints that close without an answer', () => {
       });
     }
   }
+
+  for (const count of [1, 2, 3]) {
+    test(`a request that ends ${count === 1 ? 'the only one' : `each of ${count}`} gives a 502`, async () => {
+      for (const open of [http1, http2]) {
+        await using rig = await openHaproxyRig();
+        const endpoints: RigBackend[] = [];
+        for (let i = 0; i < count; i++) {
+          const endpoint = await rig.serve((asked, answer) => {
+            if (asked.url === '/crash') void endpoint.stop();
+            else answer.end('well');
+          });
+          endpoints.push(endpoint);
+        }
+        await rig.proxy.start([poolOf('a.test', ...endpoints.map((at, i) => endpointAt(`i${i}`, at)))]);
+        const client = open(rig);
+        try {
+          for (let i = 0; i < 4 * count; i++) assert.deepEqual(await client.ask('GET', '/'), well);
+          assert.deepEqual(await client.ask('GET', '/crash'), failed);
+        } finally {
+          client.close();
+        }
+      }
+    });
+  }
+
+  test('connections that nobody uses are closed before an endpoint does so', async () => {
+    await using rig = await openHaproxyRig();
+    const server = createServer({ keepAliveTimeout: 5000 }, (_, answer) => answer.end('well')).listen(0, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+      const port = (server.address() as AddressInfo).port;
+      await rig.proxy.start([poolOf('a.test', endpointAt('i1', { host: '127.0.0.1', port }))]);
+      const connected = once(server, 'connection');
+      await rig.request({ host: 'a.test' });
+      const [connection] = await connected;
+      const closer = Promise.withResolvers<string>();
+      connection.on('timeout', () => closer.resolve('the endpoint'));
+      for (const event of ['end', 'error']) connection.on(event, () => closer.resolve('the router'));
+      assert.equal(await closer.promise, 'the router');
+    } finally {
+      server.close();
+    }
+  });
 
   test('one that is silent for too long gives a 504, also on a connection in use', async () => {
     await using rig = await fragile(1, { requestTimeoutS: 1 });

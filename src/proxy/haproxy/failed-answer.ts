@@ -23,12 +23,15 @@ export const FAILED_SCRIPT = `core.register_action('fail', { 'tcp-res' }, functi
 end)
 `;
 
-/** HAProxy repeats what may be repeated, as often as it may, before `failedRules`. */
+/**
+ * HAProxy repeats what may be repeated, as often as it may, before `failedRules`. A connection that is refused after
+ * such a repetition it answers by closing as well, so no endpoint is asked twice.
+ */
 export function beforeFailed({ requestTimeoutS }: { readonly requestTimeoutS: number }): string[] {
   const lateMs = requestTimeoutS * 1000 - 50;
   return [
     'tcp-response content set-var-fmt(txn.retries) %rc',
-    `tcp-response content accept unless { var(txn.once) -m found } or { var(txn.retries) -m end ${RETRIES} }`,
+    `tcp-response content accept unless { var(txn.once) -m found } or { var(txn.retries) -m end ${RETRIES} } or { var(txn.retries) -m end 1 } { nbsrv le 2 }`,
     `tcp-response content set-var(txn.late) date(0,ms),add(${lateMs}) unless { var(txn.late) -m found }`,
   ];
 }

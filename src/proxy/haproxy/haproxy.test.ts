@@ -176,19 +176,23 @@ describe('HAProxy, requests', () => {
     assert.equal(malformed.headers['x-cf-routererror'], 'invalid_cf_app_instance_header');
   });
 
-  test('repeats a request that is safe to repeat, and no other', async () => {
+  test('repeats a request that is safe to repeat at another endpoint, and no other', async () => {
     await using rig = await openHaproxyRig();
     const seen: Record<string, number> = {};
-    const moody = await rig.serve((req, res) => {
-      seen[req.method ?? ''] = (seen[req.method ?? ''] ?? 0) + 1;
-      if (seen[req.method ?? ''] === 1) req.socket.destroy();
-      else res.end('second');
-    });
-    await rig.proxy.start([poolOf('a.test', endpointAt('i1', moody))]);
+    const serve = () =>
+      rig.serve((req, res) => {
+        seen[req.method ?? ''] = (seen[req.method ?? ''] ?? 0) + 1;
+        if (seen[req.method ?? ''] === 1) req.socket.destroy();
+        else res.end('second');
+      });
+    const [lone, other] = [endpointAt('i1', await serve()), endpointAt('i2', await serve())];
+    await rig.proxy.start([poolOf('lone.test', lone), poolOf('a.test', lone, other)]);
     assert.equal((await rig.request({ host: 'a.test' })).body, 'second');
     const post = await rig.request({ host: 'a.test', method: 'POST' });
     assert.equal(post.status, 502);
     assert.equal(seen.POST, 1);
+    assert.equal((await rig.request({ host: 'lone.test', method: 'OPTIONS' })).status, 502);
+    assert.equal(seen.OPTIONS, 1);
   });
 
   test('gives up a session whose instance is gone and names the new one', async () => {

@@ -23,7 +23,6 @@ const NOT_REPLIED = '{ status ge 400 } !{ var(txn.replied) -m found }';
 /** Is the route one of several apps? A path of a route has no `|`. */
 const SHARED = '{ var(txn.route) -m sub |* }';
 const WILDCARD_LEVELS = 6;
-const BUSY_PER_S = 500;
 /** HAProxy repeats what fits into one of its buffers, with the header. */
 const REPEATED_BYTES = 8192;
 
@@ -86,9 +85,8 @@ export function appRules(options: Options, files: Files): string[] {
   return [
     // A backend of a HAProxy that is being replaced counts none of its servers, and still has them.
     `${refuse(503, 'no_endpoints', `503 Service Unavailable: Requested route ('${HOST}') has no available endpoints.`)} if { nbsrv eq 0 } !{ stopping }`,
-    // To repeat a request costs a copy of it. A lone endpoint gets none repeated elsewhere, and one as busy as this
-    // leaves no connection idle for so long that it would close it just when a request comes.
-    `http-request set-var(txn.once) bool(true) if { nbsrv eq 1 } { be_sess_rate gt ${BUSY_PER_S} }`,
+    // There is no other to repeat it at, and the same one has mostly crashed.
+    'http-request set-var(txn.once) bool(true) if { nbsrv eq 1 }',
     `http-request set-var(txn.once) bool(true) unless METH_GET or { method OPTIONS TRACE } or { req.hdr(Idempotency-Key) -m found } { req.hdr_val(content-length) le ${REPEATED_BYTES} }`,
     'http-request disable-l7-retry if { var(txn.once) -m found }',
     'http-request set-var(txn.want) req.hdr(X-CF-Process-Instance)',

@@ -5,8 +5,11 @@ import type { Endpoint } from '../proxy.ts';
 /** PEM files for connections to endpoints that ask for TLS; `certificate` holds certificate and key of the router. */
 export type EndpointTls = { readonly caFile: string; readonly certificate?: string };
 
-/** Without the pool settings HAProxy 2.6 never reuses connections of dynamic servers. */
-const POOL = 'pool-max-conn 100 pool-purge-delay 1s';
+/**
+ * Without the pool settings HAProxy 2.6 never reuses connections of dynamic servers. It closes one that was not used for
+ * some delays: before endpoints do so, since a request that meets that can't be repeated at a lone endpoint.
+ */
+const POOL = 'pool-max-conn 100 pool-purge-delay 500ms';
 const FIRST_NUMBER = 4096;
 const LAST_NUMBER = 2 ** 20 - 1;
 

@@ -46,7 +46,9 @@ export async function readManifestFile(
   const [broken] = document.errors;
   if (broken) {
     const { line, col } = lines.linePos(broken.pos[0]);
-    throw new ClientError(`${path}, line ${line}, column ${col}: ${broken.message.split('\n')[0]}`, {
+    // The parser's own words end in the place, too.
+    const what = broken.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '');
+    throw new ClientError(`${path}, line ${line}, column ${col}: ${what}`, {
       next: 'Mend the YAML: keys and values are separated by a colon and a space, groups by their indent',
     });
   }
