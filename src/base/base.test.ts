@@ -59,13 +59,12 @@ test('keeps the names of endpoints and registered apps in the hosts file, and ta
     uris: ['app.x.localhost/path', 'bank.example'],
   });
   await bus.flush();
-  await keeper.keep();
+  await keeper[Symbol.asyncDispose]();
   const withApp = await readFile(file, 'utf8');
   assert.match(withApp, /^127\.0\.0\.1 localhost$/m);
   assert.match(withApp, /\bapi\.x\.localhost\b/);
   assert.match(withApp, /\bapp\.x\.localhost\b/);
   assert.doesNotMatch(withApp, /bank/);
-  await keeper[Symbol.asyncDispose]();
 
   await using successor = new HostsKeeper(options);
   await successor.start();

@@ -35,7 +35,10 @@ export class HostsKeeper implements AsyncDisposable {
     const { bus, clock, domain, pruneS } = options;
     this.#seen = new RouteNames(domain, { keptMs: pruneS * 1000, leavingMs: pruneS * 1000 });
     this.#subscriptions = [
-      bus.subscribe(subjects.routerRegister, [], (place) => this.#seen.registered(place, clock.nowMs())),
+      // Whoever was just told that an app runs may ask for it at once.
+      bus.subscribe(subjects.routerRegister, [], (place) => {
+        if (this.#seen.registered(place, clock.nowMs())) void this.keep();
+      }),
       clock.every(LOOK_EVERY_MS, () => this.keep()),
     ];
   }

@@ -19,12 +19,16 @@ export class RouteNames {
     this.#leavingMs = leavingMs;
   }
 
-  registered(place: Place, nowMs: number): void {
+  /** @returns whether a name came */
+  registered(place: Place, nowMs: number): boolean {
+    let hasNew = false;
     for (const host of this.#hostsOf(place)) {
+      hasNew ||= !this.#names.has(host);
       const endpoints = this.#names.get(host) ?? new Map<string, number>();
       endpoints.set(`${place.host}:${place.port}`, nowMs + this.#keptMs);
       this.#names.set(host, endpoints);
     }
+    return hasNew;
   }
 
   unregistered(place: Place, nowMs: number): void {
