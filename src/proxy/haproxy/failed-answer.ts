@@ -9,6 +9,9 @@ export const FAILED = '502 Bad Gateway: Registered endpoint failed to handle the
 /** HAProxy tries an endpoint that refuses a connection, or closes it without an answer, so many times more. */
 export const RETRIES = 2;
 
+/** Is the route an app's? An endpoint of the platform itself may be several, behind a link to other nodes. */
+export const OF_APP = '!{ var(txn.route) -m sub || }';
+
 /** What HAProxy loads: the action that answers. */
 export const FAILED_SCRIPT = `core.register_action('fail', { 'tcp-res' }, function(txn)
   txn:done(txn:reply {
@@ -25,13 +28,13 @@ end)
 
 /**
  * HAProxy repeats what may be repeated, as often as it may, before `failedRules`. A connection that is refused after
- * such a repetition it answers by closing as well, so no endpoint is asked twice.
+ * such a repetition it answers by closing as well, so no endpoint of an app is asked twice.
  */
 export function beforeFailed({ requestTimeoutS }: { readonly requestTimeoutS: number }): string[] {
   const lateMs = requestTimeoutS * 1000 - 50;
   return [
     'tcp-response content set-var-fmt(txn.retries) %rc',
-    `tcp-response content accept unless { var(txn.once) -m found } or { var(txn.retries) -m end ${RETRIES} } or { var(txn.retries) -m end 1 } { nbsrv le 2 }`,
+    `tcp-response content accept unless { var(txn.once) -m found } or { var(txn.retries) -m end ${RETRIES} } or { var(txn.retries) -m end 1 } { nbsrv le 2 } ${OF_APP}`,
     `tcp-response content set-var(txn.late) date(0,ms),add(${lateMs}) unless { var(txn.late) -m found }`,
   ];
 }

@@ -186,13 +186,16 @@ describe('HAProxy, requests', () => {
         else res.end('second');
       });
     const [lone, other] = [endpointAt('i1', await serve()), endpointAt('i2', await serve())];
-    await rig.proxy.start([poolOf('lone.test', lone), poolOf('a.test', lone, other)]);
+    const platform = { ...endpointAt('api', lone), app: '' };
+    await rig.proxy.start([poolOf('lone.test', lone), poolOf('a.test', lone, other), poolOf('api.test', platform)]);
     assert.equal((await rig.request({ host: 'a.test' })).body, 'second');
     const post = await rig.request({ host: 'a.test', method: 'POST' });
     assert.equal(post.status, 502);
     assert.equal(seen.POST, 1);
     assert.equal((await rig.request({ host: 'lone.test', method: 'OPTIONS' })).status, 502);
     assert.equal(seen.OPTIONS, 1);
+    assert.equal((await rig.request({ host: 'api.test', method: 'TRACE' })).body, 'second');
+    assert.equal(seen.TRACE, 2, 'an endpoint of the platform may be several');
   });
 
   test('gives up a session whose instance is gone and names the new one', async () => {

@@ -1,6 +1,6 @@
 /** What HAProxy does with each request and answer. Every rule costs every request, so rare cases come after an `allow`. */
 
-import { beforeFailed } from './failed-answer.ts';
+import { beforeFailed, OF_APP } from './failed-answer.ts';
 
 type Options = {
   readonly requestTimeoutS: number;
@@ -86,7 +86,7 @@ export function appRules(options: Options, files: Files): string[] {
     // A backend of a HAProxy that is being replaced counts none of its servers, and still has them.
     `${refuse(503, 'no_endpoints', `503 Service Unavailable: Requested route ('${HOST}') has no available endpoints.`)} if { nbsrv eq 0 } !{ stopping }`,
     // There is no other to repeat it at, and the same one has mostly crashed.
-    'http-request set-var(txn.once) bool(true) if { nbsrv eq 1 }',
+    `http-request set-var(txn.once) bool(true) if { nbsrv eq 1 } ${OF_APP}`,
     `http-request set-var(txn.once) bool(true) unless METH_GET or { method OPTIONS TRACE } or { req.hdr(Idempotency-Key) -m found } { req.hdr_val(content-length) le ${REPEATED_BYTES} }`,
     'http-request disable-l7-retry if { var(txn.once) -m found }',
     'http-request set-var(txn.want) req.hdr(X-CF-Process-Instance)',
