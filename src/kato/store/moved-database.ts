@@ -42,7 +42,7 @@ export async function shutNodesOut(server: DatabaseServer): Promise<void> {
       for one in select rolname from pg_roles where rolname ~ '^[a-z_]+-n[0-9]+$' loop
         execute format('alter role %I nologin', one);
         execute format('grant %I to current_user', one);
-        perform pg_terminate_backend(pid) from pg_stat_activity where usename = one;
+        perform pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = one;
         execute format('revoke %I from current_user', one);
       end loop;
     end $$;`,

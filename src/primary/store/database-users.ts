@@ -28,7 +28,7 @@ export async function banDatabaseUsers(db: Db<PrimarySchema>, nodeIndex: number)
     await db.transaction().execute(async (own) => {
       // Only a member may end what a role has open.
       await sql`grant ${sql.id(name)} to current_user`.execute(own);
-      await sql`select pg_terminate_backend(pid) from pg_stat_activity where usename = ${name}`.execute(own);
+      await sql`select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = ${name}`.execute(own);
       await sql`revoke ${sql.id(name)} from current_user`.execute(own);
     });
   }
