@@ -55,7 +55,7 @@ export async function switchDatabases(server: DatabaseServer): Promise<void> {
   const rename = (from: string, to: string) =>
     runSql(server, 'postgres', [
       `alter database ${from} with allow_connections false;`,
-      `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${from}';`,
+      `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${from}';`,
       `alter database ${from} rename to ${to};`,
     ]);
   if (await exists(importDatabase)) {

@@ -30,7 +30,7 @@ export async function allowConnections(server: DatabaseServer, isAllowed: boolea
     `alter database ${server.database} with allow_connections ${isAllowed};`,
     ...(isAllowed
       ? []
-      : [`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${server.database}';`]),
+      : [`select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${server.database}';`]),
   ]);
 }
 
