@@ -94,6 +94,31 @@ describe('HAProxy, endpoints that close without an answer', () => {
     }
   }
 
+  test('one that closes after it was asked whether to go on gives a 502, also on a connection in use', async () => {
+    await using rig = await fragile(1);
+    for (const length of ['content-length: 4', 'transfer-encoding: chunked']) {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const to = { host: '127.0.0.1', port: rig.options.httpPort, method: 'POST', agent };
+      const [name = '', value = ''] = length.split(': ');
+      try {
+        for (const [path, status] of [
+          ['/', 200],
+          ['/crash', 502],
+        ] as const) {
+          const headers = { host: 'a.test', expect: '100-continue', [name]: value };
+          const sent = request({ ...to, path, headers });
+          const answered = once(sent, 'response');
+          sent.on('continue', () => sent.end('body')).flushHeaders();
+          const [answer] = await answered;
+          assert.equal(answer.statusCode, status);
+          await answer.resume().toArray();
+        }
+      } finally {
+        agent.destroy();
+      }
+    }
+  });
+
   for (const count of [1, 2, 3]) {
     test(`a request that ends ${count === 1 ? 'the only one' : `each of ${count}`} gives a 502`, async () => {
       for (const open of [http1, http2]) {

@@ -26,23 +26,28 @@ export const FAILED_SCRIPT = `core.register_action('fail', { 'tcp-res' }, functi
 end)
 `;
 
+/** The moment, in ms, from which a silent endpoint is HAProxy's own matter: it ends the wait with a 504. */
+export const lateAt = ({ requestTimeoutS }: { readonly requestTimeoutS: number }): string =>
+  `date(0,ms),add(${requestTimeoutS * 1000 - 50})`;
+
 /**
- * HAProxy repeats what may be repeated, as often as it may, before `failedRules`. A connection that is refused after
- * such a repetition it answers by closing as well, so no endpoint of an app is asked twice.
+ * HAProxy repeats what may be repeated, as often as it may, before `failedRules`; `txn.once` says until when those wait
+ * for what may not. A connection that is refused after such a repetition it answers by closing as well, so no endpoint
+ * of an app is asked twice.
  */
-export function beforeFailed({ requestTimeoutS }: { readonly requestTimeoutS: number }): string[] {
-  const lateMs = requestTimeoutS * 1000 - 50;
+export function beforeFailed(options: { readonly requestTimeoutS: number }): string[] {
+  const repeatable = '!{ var(txn.once) -m found }';
   return [
-    'tcp-response content set-var-fmt(txn.retries) %rc',
+    `tcp-response content set-var-fmt(txn.retries) %rc if ${repeatable}`,
     `tcp-response content accept unless { var(txn.once) -m found } or { var(txn.retries) -m end ${RETRIES} } or { var(txn.retries) -m end 1 } { nbsrv le 2 } ${OF_APP}`,
-    `tcp-response content set-var(txn.late) date(0,ms),add(${lateMs}) unless { var(txn.late) -m found }`,
+    `tcp-response content set-var(txn.once) ${lateAt(options)} if ${repeatable}`,
   ];
 }
 
-/** In each backend: HAProxy waits in a backend's own rules only. What takes too long it answers by itself. */
+/** In each backend: HAProxy waits in a backend's own rules only. */
 export const failedRules: readonly string[] = [
   'tcp-response inspect-delay 24d',
   'tcp-response content accept if { status gt 0 }',
-  'tcp-response content accept if { date(0,ms),sub(txn.late) ge 0 }',
+  'tcp-response content accept if { date(0,ms),sub(txn.once) ge 0 }',
   'tcp-response content lua.fail',
 ];

@@ -1,6 +1,6 @@
 /** What HAProxy does with each request and answer. Every rule costs every request, so rare cases come after an `allow`. */
 
-import { beforeFailed, OF_APP } from './failed-answer.ts';
+import { beforeFailed, lateAt, OF_APP } from './failed-answer.ts';
 
 type Options = {
   readonly requestTimeoutS: number;
@@ -86,9 +86,11 @@ export function appRules(options: Options, files: Files): string[] {
     // A backend of a HAProxy that is being replaced counts none of its servers, and still has them.
     `${refuse(503, 'no_endpoints', `503 Service Unavailable: Requested route ('${HOST}') has no available endpoints.`)} if { nbsrv eq 0 } !{ stopping }`,
     // There is no other to repeat it at, and the same one has mostly crashed.
-    `http-request set-var(txn.once) bool(true) if { nbsrv eq 1 } ${OF_APP}`,
-    `http-request set-var(txn.once) bool(true) unless METH_GET or { method OPTIONS TRACE } or { req.hdr(Idempotency-Key) -m found } { req.hdr_val(content-length) le ${REPEATED_BYTES} }`,
+    `http-request set-var(txn.once) ${lateAt(options)} if { nbsrv eq 1 } ${OF_APP}`,
+    `http-request set-var(txn.once) ${lateAt(options)} unless METH_GET or { method OPTIONS TRACE } or { req.hdr(Idempotency-Key) -m found } { req.hdr_val(content-length) le ${REPEATED_BYTES} }`,
     'http-request disable-l7-retry if { var(txn.once) -m found }',
+    // HAProxy answers the 100 itself: no rule sees an endpoint that closes after one of its own.
+    'http-request wait-for-body time 24d at-least 1 unless !{ req.hdr(expect) -m found } or !{ req.hdr(content-length) -m found } !{ req.hdr(transfer-encoding) -m found }',
     'http-request set-var(txn.want) req.hdr(X-CF-Process-Instance)',
     'http-request set-var(txn.wantapp) req.hdr(X-CF-App-Instance)',
     'http-request del-header X-CF- -m beg',
@@ -104,20 +106,23 @@ export function appRules(options: Options, files: Files): string[] {
     'http-response set-var(txn.replied) bool(true) if { status ge 400 }',
     ...affinity(options),
     `http-after-response set-status 502 reason "Bad Gateway" if { status 502 503 } ${NOT_REPLIED} !{ res.hdr(X-Cf-RouterError) -m found }`,
-    `http-after-response set-header X-Cf-RouterError endpoint_failure if ${NOT_REPLIED} !{ res.hdr(X-Cf-RouterError) -m found }`,
+    `http-after-response set-header X-Cf-RouterError endpoint_failure if ${NOT_REPLIED} !{ status 408 } !{ res.hdr(X-Cf-RouterError) -m found }`,
   ];
 }
 
 /** A request may name the instance it wants, by header or by its session's cookies. */
 function target(files: Files): string[] {
   const wanted = '{ var(txn.want) -m found }';
-  const malformed = `${wanted} !{ var(txn.want) -m reg ^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9]+$ }`;
-  const invalid = (header: string, error: string) =>
-    `${refuse(400, error, `400 Bad Request: Invalid ${header} header; expected a guid, a colon and an instance index`)} if ${malformed}`;
+  const guid = '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+  const invalid = (header: string, error: string, pattern: string) =>
+    `${refuse(400, error, `400 Bad Request: Invalid ${header} header; expected a guid, a colon and an instance index`)} if ${wanted} !{ var(txn.want) -m reg ^${pattern}$ }`;
   return [
     'http-request set-var(txn.want) var(txn.wantapp) if { var(txn.wantapp) -m found }',
-    `${invalid('X-CF-App-Instance', 'invalid_cf_app_instance_header')} { var(txn.wantapp) -m found }`,
-    invalid('X-CF-Process-Instance', 'invalid_cf_process_instance_header'),
+    `${invalid('X-CF-App-Instance', 'invalid_cf_app_instance_header', `${guid}:[0-9]+`)} { var(txn.wantapp) -m found }`,
+    invalid('X-CF-Process-Instance', 'invalid_cf_process_instance_header', `${guid}(:[0-9]+)?`),
+    // A process without an index is any instance of it.
+    `http-request set-var(txn.key) var(txn.route),field(2,|) if ${wanted}`,
+    `http-request unset-var(txn.want) if ${wanted} { var(txn.want),strcmp(txn.key) eq 0 }`,
     `http-request set-var-fmt(txn.wantkey) "%[var(txn.route),field(1,|)]/%[var(txn.want)]" if ${wanted}`,
     `http-request set-var(txn.srv) var(txn.wantkey),map(${files.instances}) if ${wanted}`,
     `${refuse(400, 'unknown_route', `400 Bad Request: Requested instance ('%[var(txn.want),field(2,:)]') with guid ('%[var(txn.want),field(1,:)]') does not exist for route ('${HOST}')`)} if ${wanted} !{ var(txn.srv) -m found }`,
