@@ -174,6 +174,15 @@ describe('HAProxy, requests', () => {
     const malformed = await ask('nonsense');
     assert.equal(malformed.status, 400);
     assert.equal(malformed.headers['x-cf-routererror'], 'invalid_cf_app_instance_header');
+
+    const askProcess = (wanted: string) =>
+      rig.request({ host: 'a.test', headers: { 'x-cf-process-instance': wanted } });
+    assert.equal(echoOf(await askProcess(`${GUID}:2`)).name, 'n2');
+    assert.equal((await askProcess(GUID)).status, 200);
+    const other = await askProcess(GUID.replaceAll('1', '2'));
+    assert.equal(other.headers['x-cf-routererror'], 'unknown_route');
+    const cut = await askProcess(`${GUID}:`);
+    assert.equal(cut.headers['x-cf-routererror'], 'invalid_cf_process_instance_header');
   });
 
   test('repeats a request that is safe to repeat at another endpoint, and no other', async () => {
