@@ -45,3 +45,17 @@ function numbersOf(version: string): number[] {
 function recordOf(value: unknown): Settings {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Settings) : {};
 }
+
+/**
+ * What an import would cost the platform that is here, in words that follow `it has`; undefined for one nobody used.
+ * @param left addresses of nodes that would have no Core any more
+ */
+export function lossesOf(
+  { users, apps }: { users: number; apps: number },
+  left: readonly string[],
+): string | undefined {
+  if (users <= 1 && apps === 0 && left.length === 0) return undefined;
+  const some = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`;
+  const nodes = `, and ${some(left.length, 'other node')} (${left.join(', ')}), which would be left without a Core`;
+  return `${some(apps, 'app')} and ${some(users, 'user')}, which would be replaced${left.length === 0 ? '' : nodes}`;
+}

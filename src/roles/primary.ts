@@ -11,6 +11,7 @@ import { type Db, openDatabase } from '../platform/db.ts';
 import { isMissing, readJsonIfExists } from '../platform/files.ts';
 import { type Part, part } from '../platform/lifecycle.ts';
 import { secretBox } from '../platform/secret-box.ts';
+import { topologyNodeOf } from '../platform/topology-node.ts';
 import { CertificateService } from '../primary/certificate-service.ts';
 import { ConfigService } from '../primary/config-service.ts';
 import { NodeRegistry } from '../primary/node-registry.ts';
@@ -86,9 +87,7 @@ function clusterParts(boot: Boot, bus: Bus, { db, store }: { db: Db<PrimarySchem
   });
   return [
     part('topology', async () => {
-      const { id, index, address, roles, zones = [], availabilityZone } = node;
-      const core = { id, index, address, name: '', roles, zones, availabilityZone, generation: 1 };
-      const topology = await cluster.ensureCore(core, new Date(clock.nowMs()));
+      const topology = await cluster.ensureCore(topologyNodeOf(node), new Date(clock.nowMs()));
       const subscription = bus.subscribe(subjects.topologyGet, [], async (_empty, message) =>
         message.respond(await registry.topology()),
       );

@@ -7,6 +7,7 @@ import Type, { type Static } from 'typebox';
 import { decode } from '../../contract/decode.ts';
 import { type NodeChange, NodeMaterial, RegistryRefusal } from '../../contract/registry.ts';
 import { Topology } from '../../contract/topology.ts';
+import { topologyNodeOf } from '../../platform/topology-node.ts';
 import type { Node } from '../node.ts';
 import { Refusal } from '../refusal.ts';
 import { findTopology } from '../topology-file.ts';
@@ -16,10 +17,8 @@ const Token = Type.Object({ token: Type.String() });
 
 /** The nodes of this node's cluster; a micro cloud is one by itself. */
 export async function readTopology(node: Pick<Node, 'file' | 'paths'>): Promise<Topology> {
-  const { id, index, address, roles, zones = [], availabilityZone, isMicro } = node.file;
-  if (!isMicro) return new RegistryClient(node).topology();
-  const self = { id, index, address, name: '', roles, zones, availabilityZone, generation: 1 };
-  return { revision: 0, core: id, nodes: [self] };
+  if (!node.file.isMicro) return new RegistryClient(node).topology();
+  return { revision: 0, core: node.file.id, nodes: [topologyNodeOf(node.file)] };
 }
 
 /** The nodes as this node can know them at once: the Core asks its registry; when that is away, and elsewhere, the copy. */

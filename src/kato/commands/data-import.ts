@@ -1,16 +1,17 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { lossesOf } from '../../core/data-import.ts';
 import { dataPartNames } from '../../core/data-parts.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { type Imported, importPlatform, resumeImport } from '../data/import.ts';
-import { findLosses, type WantedParts } from '../data/import-checks.ts';
+import type { WantedParts } from '../data/import-checks.ts';
 import { inWords } from '../data/other-controllers.ts';
 import { readPassphrase } from '../data/passphrase.ts';
 import { findPendingSwitch, type PendingSwitch } from '../data/switch.ts';
 import { refuseUnfinished } from '../data/unfinished.ts';
 import { openNode } from '../node.ts';
 import { Refusal } from '../refusal.ts';
-import type { DatabaseServer } from '../store/database-server.ts';
+import { countContents } from '../store/imported-rows.ts';
 import { formatElapsed, type Terminal } from '../terminal.ts';
 import { type CommandContext, describe, terminalOf } from './command.ts';
 
@@ -74,7 +75,9 @@ async function run({ file, flags, command, context }: Run, takes: PendingSwitch[
   const startedMs = systemClock.nowMs();
   const done = await importPlatform(node, {
     ...{ ...lifecycle, file: resolve(file), passphrase, takes, wanted: flags, progress: progressOf(terminal) },
-    confirm: (server) => (flags.force ? Promise.resolve() : confirm(terminal, server)),
+    confirm: async (server, left) => {
+      if (!flags.force) await confirm(terminal, lossesOf(await countContents(server), left));
+    },
   });
   terminal.result(linesOf(done, systemClock.nowMs() - startedMs).join('\n'), done);
   if (done.controllersAway.length > 0) context.outcome.code = 1;
@@ -90,16 +93,15 @@ function requireSame(pending: PendingSwitch, file: string, takes: PendingSwitch[
   );
 }
 
-async function confirm(terminal: Terminal, server: DatabaseServer): Promise<void> {
-  const losses = await findLosses(server);
+async function confirm(terminal: Terminal, losses: string | undefined): Promise<void> {
   if (losses === undefined) return;
   const refusal = new Refusal(
-    `this platform has ${losses}, which would be replaced; nothing was changed`,
+    `this platform has ${losses}; nothing was changed`,
     'export them first (kato data export), then repeat with --force',
   );
   if (!terminal.isInteractive) throw refusal;
   const { confirm: ask, isCancel } = await import('@clack/prompts');
-  const answer = await ask({ message: `Replace what is here, ${losses}?`, initialValue: false });
+  const answer = await ask({ message: `This platform has ${losses}. Go on?`, initialValue: false });
   if (isCancel(answer) || !answer) throw refusal;
 }
 

@@ -4,8 +4,6 @@ import { isLaterVersion } from '../../core/data-import.ts';
 import { chooseParts, type DataPart } from '../../core/data-parts.ts';
 import type { Node } from '../node.ts';
 import { Refusal } from '../refusal.ts';
-import type { DatabaseServer } from '../store/database-server.ts';
-import { countContents } from '../store/imported-rows.ts';
 import type { Archive } from './archive-reader.ts';
 import type { PendingSwitch } from './switch.ts';
 
@@ -45,12 +43,4 @@ export async function judgeArchive({ paths, file }: Node, { manifest }: Archive,
     `${file.address} has ${Math.floor((bavail * bsize) / MB)} MB free at ${paths.state}, and this takes some ${Math.ceil(needed / MB)} MB; nothing was changed`,
     'make room first',
   );
-}
-
-/** What would be lost, in words; undefined for a platform that nobody used. */
-export async function findLosses(server: DatabaseServer): Promise<string | undefined> {
-  const { users, apps } = await countContents(server);
-  if (users <= 1 && apps === 0) return undefined;
-  const some = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`;
-  return `${some(apps, 'app')} and ${some(users, 'user')}`;
 }

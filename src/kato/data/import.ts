@@ -8,6 +8,7 @@ import { importedSettings } from '../../core/data-import.ts';
 import { blobKindsOf, type DataPart, schemasOf } from '../../core/data-parts.ts';
 import { listProcesses } from '../../core/role-plan.ts';
 import type { OtherNode } from '../cluster/others.ts';
+import { askedOrCopied } from '../cluster/registry-client.ts';
 import { type LifecycleOptions, startProcesses } from '../lifecycle.ts';
 import { type Node, openNode } from '../node.ts';
 import { readSecrets } from '../setup/secrets.ts';
@@ -34,8 +35,12 @@ export type ImportOptions = LifecycleOptions & {
   readonly passphrase: string;
   readonly takes: PendingSwitch['takes'];
   readonly wanted: WantedParts;
-  /** Asked once the archive was read and found good, before anything is changed. @throws to refuse */
-  readonly confirm: (server: DatabaseServer) => Promise<void>;
+  /**
+   * Asked once the archive was read and found good, before anything is changed.
+   * @param left addresses of nodes that would have no Core any more
+   * @throws to refuse
+   */
+  readonly confirm: (server: DatabaseServer, left: readonly string[]) => Promise<void>;
   readonly progress: (doneBytes: number, ofBytes: number) => void;
 };
 
@@ -77,7 +82,7 @@ export async function importPlatform(node: Node, options: ImportOptions): Promis
   await using dump = await open(join(folder.path, 'database.dump'), 'wx+', 0o600);
   const work = await look({ node, server, options, folder: folder.path, dump });
   const { blobs, taken, parts, archive } = work;
-  await options.confirm(server);
+  await options.confirm(server, await findLeft(work));
   if (taken.length > 0) {
     options.say(`storing ${taken.length} blobs`);
     await storeBlobs(node, blobs, { ...options, wanted: taken });
@@ -120,6 +125,14 @@ async function look({ dump, ...given }: Pick<Work, 'node' | 'server' | 'options'
   const blobs = await openBlobsOf({ ...given, archive });
   if (parts.includes('control-database')) await blobs.check();
   return { ...given, archive, parts, taken, blobs } satisfies Work;
+}
+
+/** Where the other nodes of this cluster are, when the machine becomes the Core of another one. */
+async function findLeft({ node, archive, options }: Work): Promise<string[]> {
+  if (options.takes === 'data' || archive.manifest.core === node.file.id) return [];
+  const { topology } = await askedOrCopied(node);
+  const others = topology?.nodes.filter(({ id }) => id !== node.file.id) ?? [];
+  return others.map(({ address }) => address);
 }
 
 /** Where the blobs will be looked for afterwards. */

@@ -1,4 +1,5 @@
 import { getUser } from '../../platform/system-user.ts';
+import { topologyNodeOf } from '../../platform/topology-node.ts';
 import { writeLinks } from '../../proxy/link/links.ts';
 import type { Node } from '../node.ts';
 import { findTopology, writeTopology } from '../topology-file.ts';
@@ -22,7 +23,5 @@ export async function ensureLinks(node: Node): Promise<boolean> {
 }
 
 function firstTopology({ file }: Node) {
-  const { id, index, address, roles, zones = [], availabilityZone } = file;
-  const core = { id, index, address, name: '', roles, zones, availabilityZone, generation: 1 };
-  return { revision: 0, core: id, nodes: [core] };
+  return { revision: 0, core: file.id, nodes: [topologyNodeOf(file)] };
 }
