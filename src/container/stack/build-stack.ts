@@ -1,7 +1,20 @@
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
+import { contained } from '../../platform/contained.ts';
 import { ExecError, exec } from '../../platform/exec.ts';
 import { exists, readTextIfExists } from '../../platform/files.ts';
 import { sourceRoot } from '../../platform/paths.ts';
@@ -48,15 +61,18 @@ export async function buildStack(options: BuildOptions): Promise<BuiltStack> {
   if (sources.length === 0) throw new Error(noSources(recipe.suite));
   await mkdir(cache, { recursive: true });
   await removeUnfinished(cache);
-  const work = join(cache, `unfinished-${process.pid}`);
+  const work = await mkdtemp(join(cache, `unfinished-${process.pid}-`));
   const root = join(work, 'root');
   try {
-    await mkdir(work);
+    // Packages are fetched by another user.
+    await chmod(work, 0o755);
     const run = (argv: readonly string[]) => exec(argv, { timeoutMs: BUILD_TIMEOUT_MS, ...(signal ? { signal } : {}) });
     onStep(`install ${recipe.packages.length} Debian packages and what they need`);
     const list = join(work, 'sources.list');
     await writeFile(list, `${sources.map((source) => formatAptSource(source, recipe.components)).join('\n')}\n`);
-    await install(debootstrapCommand(recipe, { root, list, aptOptions: await aptOptions() }), `${tar}.log`, run);
+    const command = debootstrapCommand(recipe, { root, list, aptOptions: await aptOptions() });
+    // It mounts /proc and /sys in the new root, and would leave them there when it is killed.
+    await install(contained(command), `${tar}.log`, run);
     onStep('add Node, users and locales');
     await addNode(root, node);
     for (const [name, version] of Object.entries(recipe.npmPackages)) {
@@ -212,7 +228,7 @@ async function removeOutdated(cache: string, name: string, tar: string): Promise
 /** Of builds whose process died. */
 async function removeUnfinished(cache: string): Promise<void> {
   for (const name of await readdir(cache)) {
-    const pid = Number(/^unfinished-(\d+)$/.exec(name)?.[1] ?? 0);
+    const pid = Number(/^unfinished-(\d+)-/.exec(name)?.[1] ?? 0);
     if (pid > 0 && !(await exists(`/proc/${pid}`))) await rm(join(cache, name), { recursive: true, force: true });
   }
 }
