@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { grownSize, KEPT_FREE_BYTES, type StoreSpace } from './store-growth.ts';
+import { grownSize, headroomBytes, KEPT_FREE_BYTES, type StoreSpace } from './store-growth.ts';
 
 const GB = 1024 ** 3;
 const space: StoreSpace = {
@@ -22,6 +22,10 @@ test('a store stops at its largest size, and where the disk around it is nearly 
   assert.equal(grownSize({ ...space, freeOutsideBytes: KEPT_FREE_BYTES + GB / 8 }, 2 * GB), 3.125 * GB);
   assert.equal(grownSize({ ...space, freeOutsideBytes: KEPT_FREE_BYTES }, 2 * GB), undefined);
   assert.equal(grownSize({ ...space, freeOutsideBytes: 0 }, 2 * GB), undefined);
+});
+
+test('more is kept free while more is written', () => {
+  assert.deepEqual([0, GB / 8, GB / 2, 5 * GB].map(headroomBytes), [GB / 2, GB / 2, 2 * GB, 4 * GB]);
 });
 
 test('a store never takes what the rest of the node needs, nor shrinks', () => {

@@ -122,3 +122,12 @@ for (const ahead of [0, 1])
       assert.doesNotMatch(stdout, /^sleep 777/m);
     });
   });
+
+test('disk: the store keeps ahead of a container that writes as fast as the machine can', { skip }, async () => {
+  await using fence = await openTestFence({ storeMb: 5000 });
+  const more = { limits: limits({ diskMb: 2500, memoryMb: 1500 }) };
+  await fence.engine.create(smallSpec('fast', more));
+  await fence.engine.start('fast', shellProcess('dd if=/dev/zero of=/home/vcap/big bs=4M count=500 2>&1'));
+  const { code } = await fence.engine.wait('fast', deadline());
+  assert.equal(code, 0, (await readOutput(fence.engine, 'fast')).map((line) => line.text).join('\n'));
+});

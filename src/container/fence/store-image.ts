@@ -1,8 +1,9 @@
-import { readFile, rename, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
-import { growableBytes, grownSize, type StoreSpace } from '../../core/store-growth.ts';
+import { readdir, readFile, rename, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { growableBytes, grownSize, headroomBytes, type StoreSpace } from '../../core/store-growth.ts';
 import { type ExecError, exec } from '../../platform/exec.ts';
 import { withFileLock } from '../../platform/file-lock.ts';
-import { isMissing } from '../../platform/files.ts';
+import { exists, isMissing, readTextIfExists } from '../../platform/files.ts';
 import type { Log } from '../../platform/log.ts';
 import { ContainerError } from '../container.ts';
 import { btrfs } from './btrfs-commands.ts';
@@ -12,6 +13,7 @@ const MB = 1024 * 1024;
 const LARGEST_AUTOMATIC_MB = 100_000;
 const SMALLEST_MB = 512;
 const FIRST_MB = 1024;
+const FILE_SYSTEMS = '/sys/fs/btrfs';
 
 /**
  * The file that holds a store's file system. Every block of it is taken from the disk before the file system may use
@@ -22,6 +24,7 @@ export class StoreImage {
   readonly #layout: Layout;
   readonly #largestMb: number;
   readonly #log: Log;
+  #writtenBytes: number | undefined;
 
   /** @param options.storeMb largest size; 0 = 60 % of what the disk has for it, at most 100 GB */
   constructor(layout: Layout, options: { storeMb: number; log: Log }) {
@@ -60,6 +63,16 @@ export class StoreImage {
     });
   }
 
+  /** Grows the file ahead of what is written to it; call it again and again. */
+  async keepAhead(): Promise<void> {
+    const space = await this.#measure();
+    if (!space) return;
+    const writtenBytes = space.imageBytes - space.freeInsideBytes;
+    const sinceBytes = writtenBytes - (this.#writtenBytes ?? writtenBytes);
+    this.#writtenBytes = writtenBytes;
+    await this.ensureFree(headroomBytes(sinceBytes));
+  }
+
   /** How much larger it may become; 0 when the store has no file of its own. Bytes. */
   async growable(): Promise<number> {
     const space = await this.#measure();
@@ -80,7 +93,7 @@ export class StoreImage {
     return {
       imageBytes,
       largestBytes: await this.#largestBytes(imageBytes),
-      freeInsideBytes: inside.bavail * inside.bsize,
+      freeInsideBytes: inside.bavail * inside.bsize - (await unplacedBytes(store)),
       freeOutsideBytes: outside.bavail * outside.bsize,
     };
   }
@@ -120,10 +133,27 @@ async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
+/** What was written and has no place in the file system yet, which `statfs` counts as free. Bytes. */
+async function unplacedBytes(mountPoint: string): Promise<number> {
+  const device = await findDevice(mountPoint);
+  if (device === undefined) return 0;
+  for (const id of await readdir(FILE_SYSTEMS)) {
+    if (!(await exists(join(FILE_SYSTEMS, id, 'devices', basename(device))))) continue;
+    return Number(await readTextIfExists(join(FILE_SYSTEMS, id, 'allocation', 'data', 'bytes_may_use')));
+  }
+  return 0;
+}
+
 async function deviceOf(mountPoint: string): Promise<string> {
+  const device = await findDevice(mountPoint);
+  if (device === undefined) throw new ContainerError('failed', `nothing is mounted at ${mountPoint}`);
+  return device;
+}
+
+async function findDevice(mountPoint: string): Promise<string | undefined> {
   for (const line of (await readFile('/proc/self/mounts', 'utf8')).split('\n')) {
     const [device = '', target] = line.split(' ');
     if (target === mountPoint) return device;
   }
-  throw new ContainerError('failed', `nothing is mounted at ${mountPoint}`);
+  return undefined;
 }

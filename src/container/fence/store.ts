@@ -14,8 +14,6 @@ import { StoreImage } from './store-image.ts';
 const BTRFS_MAGIC = 0x9123683e;
 const LOOK_MS = 500;
 const USAGE_AGE_MS = 1000;
-/** What containers can write between two looks. */
-const HEADROOM_BYTES = 512 * 1024 * 1024;
 
 /** The btrfs file system of an engine: subvolumes with limits. */
 export interface Store {
@@ -31,6 +29,8 @@ export interface Store {
   space(): Promise<{ freeBytes: number; totalBytes: number }>;
   /** Grows until this much is free, as far as the disk has room. */
   ensureFree(bytes: number): Promise<void>;
+  /** Grows ahead of what containers write; to be called again and again. */
+  keepAhead(): Promise<void>;
 }
 
 /** Mounts the store if it is not, makes it if there is none; safe when several processes do so at once. */
@@ -90,6 +90,7 @@ function storeAt(layout: Layout, image: StoreImage, clock: Clock): Store {
       };
     },
     ensureFree: (bytes) => image.ensureFree(bytes),
+    keepAhead: () => image.keepAhead(),
   };
 }
 
@@ -97,7 +98,7 @@ function storeAt(layout: Layout, image: StoreImage, clock: Clock): Store {
 export function keepRoom(store: Store, { clock, log }: { clock: Clock; log: Log }): Disposable {
   return clock.every(LOOK_MS, async () => {
     try {
-      await store.ensureFree(HEADROOM_BYTES);
+      await store.keepAhead();
     } catch (error) {
       log.error('fail-to-grow-fence-store', { err: error });
     }
