@@ -121,6 +121,12 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /disk is full|disk of the node/,
     'The platform has no disk space left; ask an administrator to free some, then push again',
   ],
+  [/ran out of its \d+ MB of memory/, 'Give it more memory: stackato push NAME --mem 1G'],
+  [
+    /ran out of its \d+ MB of disk/,
+    'Leave files out of the push with a .cfignore, or ask an administrator for more: kato config set staging.diskMb',
+  ],
+  [/\bstaging\.[a-z]+[A-Z]/, 'Ask an administrator about that registry, then push again'],
   [/BuildpackRelease/, 'The buildpack found no way to start the app; give one: stackato push NAME --command "…"'],
   [/BuildpackCompile|StagingError/, 'The lines above show what failed in the build; mend it and push again'],
 ];
@@ -128,9 +134,15 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
 function stagingFailed(app: App, error: string, staging: Stage): ClientError {
   const isNews = (line: LogLine) => staging.terminal.isJson || !staging.wasTold(line);
   const lines = staging.heard.filter((line) => line.source.startsWith('STG') && isNews(line)).slice(-10);
-  const next = ADVICE.find(([pattern]) => pattern.test(error))?.[1] ?? 'Mend what the log above names, and push again';
   return new ClientError(`Staging of ${app.name} failed: ${error}`, {
     details: lines.map(({ text }) => `  ${text}`),
-    next: next.replace('NAME', app.name),
+    next: adviceOn(error, app.name),
   });
+}
+
+/** What to try next, by the error of a build. */
+export function adviceOn(error: string, app: string): string {
+  const advice =
+    ADVICE.find(([pattern]) => pattern.test(error))?.[1] ?? 'Mend what the log above names, and push again';
+  return advice.replace('NAME', app);
 }
