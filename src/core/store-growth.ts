@@ -6,7 +6,7 @@ const SMALLEST_STEP_BYTES = 16 * MB;
 const LEAST_HEADROOM_BYTES = 512 * MB;
 const MOST_HEADROOM_BYTES = 4096 * MB;
 /** Containers may write so many times more until the next look than they did until this one. */
-const FASTER = 4;
+const FASTER = 2;
 
 /** The file behind a container store, its file system, and the disk that it lies on. Bytes. */
 export type StoreSpace = {
