@@ -139,7 +139,8 @@ async function unplacedBytes(mountPoint: string): Promise<number> {
   if (device === undefined) return 0;
   for (const id of await readdir(FILE_SYSTEMS)) {
     if (!(await exists(join(FILE_SYSTEMS, id, 'devices', basename(device))))) continue;
-    return Number(await readTextIfExists(join(FILE_SYSTEMS, id, 'allocation', 'data', 'bytes_may_use')));
+    const counted = await readTextIfExists(join(FILE_SYSTEMS, id, 'allocation', 'data', 'bytes_may_use'));
+    return Number(counted ?? 0);
   }
   return 0;
 }
